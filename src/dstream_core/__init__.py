@@ -1,0 +1,1 @@
+"""DStream: Terraform for data streaming."""

@@ -1,0 +1,122 @@
+"""Everything that only a POSIX system, or only Linux, can do; each part says what happens elsewhere.
+
+Standard library alone: the guardian, which runs without site-packages, loads this file too. Linux is tested; macOS is
+written for (no subreaper, no pipe sizes, `ps` instead of /proc) and untested.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+LINUX = sys.platform.startswith("linux")
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_F_SETPIPE_SZ = 1031
+_FIONREAD = 0x541B if LINUX else 0x4004667F
+
+PIPE_SIZE = 1024 * 1024
+"""Bytes that a data pipe is enlarged to: what an unprivileged process may ask for (/proc/sys/fs/pipe-max-size)."""
+
+
+def become_subreaper() -> None:
+    """Adopt orphaned descendants, those that called setsid included (prctl(2)); nothing on other systems."""
+    if LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """Run in a child between fork and exec: SIGKILL it when its parent dies.
+
+    Safe only where the parent is single-threaded, as the guardian is: the signal follows the spawning *thread*.
+    """
+    if LINUX:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(127)
+
+
+def enlarge_pipe(descriptor: int) -> None:
+    """Make a pipe hold `PIPE_SIZE` bytes; it keeps its size where that is not allowed."""
+    if LINUX:
+        try:
+            fcntl.fcntl(descriptor, _F_SETPIPE_SZ, PIPE_SIZE)
+        except OSError:
+            return
+
+
+def unread_bytes(descriptor: int) -> int:
+    """Bytes in a pipe that its reader has not read yet (FIONREAD); 0 where the system does not tell."""
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(descriptor, _FIONREAD, count)
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)
+
+
+def lock_now(descriptor: int) -> bool:
+    """Take the exclusive flock(2) of an open file; False if another open file description has it.
+
+    The lock belongs to the open file description: it is free when the last process that inherited it is gone.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def descendants(ancestor: int) -> list[tuple[int, int]]:
+    """(pid, session) of every living descendant of a process, from one look at the process table."""
+    children: dict[int, list[tuple[int, int]]] = {}
+    for pid, parent, session in _process_table():
+        children.setdefault(parent, []).append((pid, session))
+    found: list[tuple[int, int]] = []
+    queue = [ancestor]
+    while queue:
+        for pid, session in children.get(queue.pop(), ()):
+            found.append((pid, session))
+            queue.append(pid)
+    return found
+
+
+def kill(pid: int, number: int) -> None:
+    """Send a signal; a process that is gone already is no error."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _process_table() -> Iterator[tuple[int, int, int]]:
+    """(pid, parent, session) of every process that is no zombie."""
+    return _process_table_linux() if LINUX else _process_table_ps()
+
+
+def _process_table_linux() -> Iterator[tuple[int, int, int]]:
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                stat = file.read()
+        except OSError:
+            continue  # gone since the listing
+        state, parent, _group, session = stat[stat.rindex(b")") + 2 :].split()[:4]
+        if state not in (b"Z", b"X"):
+            yield int(name), int(parent), int(session)
+
+
+def _process_table_ps() -> Iterator[tuple[int, int, int]]:
+    listing = subprocess.run(["/bin/ps", "-axo", "pid=,ppid=,sess=,stat="], capture_output=True, check=False).stdout
+    for line in listing.splitlines():
+        pid, parent, session, state = line.split(None, 3)
+        if not state.startswith(b"Z"):
+            yield int(pid), int(parent), int(session) if session.isdigit() else 0

@@ -1,0 +1,226 @@
+"""Provider processes, as the orchestrator sees them: started by the guardian, with the orchestrator's ends of the pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from dstream_core.errors import ConfigurationError, ProviderError
+from dstream_core.runtime import posix_parts
+from dstream_core.runtime.claims import Claim
+from dstream_core.runtime.values import ProviderLaunch
+
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_GUARDIAN_END_SECONDS = 15.0
+
+
+class GuardianLostError(ProviderError):
+    """The guardian is gone: nothing protects the providers any more, so the run ends."""
+
+    default_code = "runtime/guardian-lost"
+
+
+class Child:
+    """One provider process with the orchestrator's ends of its pipes, all non-blocking.
+
+    Attributes:
+        launch: what it was started from.
+        pid: its process ID and, as every provider has a session of its own, its session's.
+        stdin, stdout, stderr: descriptors; -1 once closed.
+        exited: its exit code when it has exited; negative for a signal.
+    """
+
+    def __init__(self, launch: ProviderLaunch, guardian: Guardian, pipes: tuple[int, int, int]):
+        self.launch = launch
+        self.pid = 0
+        self.stdin, self.stdout, self.stderr = pipes
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._guardian = guardian
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the provider's process, if it has not exited."""
+        self._guardian.request({"op": "signal", "id": self.launch.role, "signal": number})
+
+    def kill(self) -> None:
+        """SIGKILL for the provider and all of its session."""
+        self.signal(signal.SIGKILL)
+        self.end_session()
+
+    def end_session(self) -> None:
+        """End what is left of its session (PROTOCOL "End")."""
+        self._guardian.request({"op": "end_session", "session": self.pid})
+
+    def close_stdin(self) -> None:
+        """End of file for the provider."""
+        if self.stdin >= 0:
+            os.close(self.stdin)
+            self.stdin = -1
+
+    def close(self) -> None:
+        """Close every pipe end that is still open."""
+        self.close_stdin()
+        for name in ("stdout", "stderr"):
+            if (descriptor := getattr(self, name)) >= 0:
+                os.close(descriptor)
+                setattr(self, name, -1)
+
+
+class Guardian:
+    """The orchestrator's side of the guardian process.
+
+    Use as `async with Guardian(claims) as guardian`. Leaving the block ends every provider that is still there and waits
+    until the guardian is gone, so that the claim is free afterwards.
+    """
+
+    def __init__(self, claims: Sequence[Claim] = ()):
+        self._claims = [claim.descriptor for claim in claims]
+        self._children: dict[str, Child] = {}
+        self._starting: dict[str, asyncio.Future[int]] = {}
+        self._buffer = bytearray()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        posix_parts.become_subreaper()  # if the guardian is killed, its descendants come to us
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            descriptors = [theirs.fileno(), *self._claims]
+            self._process = subprocess.Popen(  # noqa: ASYNC220  needs pass_fds and no watcher; it returns at once
+                [sys.executable, "-I", "-S", str(_GUARDIAN), *map(str, descriptors)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={"PATH": os.defpath},
+                start_new_session=True,
+                pass_fds=descriptors,
+            )
+        self._socket = ours
+        self._loop.add_reader(ours.fileno(), self._receive)
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        for child in self._children.values():
+            child.close()
+        try:
+            await asyncio.to_thread(self._process.wait, _GUARDIAN_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self.lost.done():
+            self._end_orphans()
+
+    async def spawn(self, launch: ProviderLaunch, *, lifecycle: bool = False) -> Child:
+        """Start a provider; `lifecycle` verbs get SIGTERM first if the orchestrator dies.
+
+        Raises:
+            ConfigurationError: the program is missing or cannot be executed.
+            GuardianLostError: the guardian is gone.
+        """
+        ours, theirs = _pipes(enlarge_data=launch.protocol == 1)
+        child = Child(launch, self, ours)
+        started = self._starting[launch.role] = self._loop.create_future()
+        self._children[launch.role] = child
+        request = {
+            "op": "spawn",
+            "id": launch.role,
+            "argv": launch.argv,
+            "env": dict(launch.environment),
+            "cwd": str(launch.directory),
+            "terminate_first": lifecycle,
+            "descriptors": len(theirs),
+        }
+        try:
+            self.request(request, theirs)
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        child.pid = await started
+        return child
+
+    def request(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Ask the guardian for something; a guardian that is gone is noticed by `lost`."""
+        body = json.dumps(request).encode()
+        message = memoryview(len(body).to_bytes(4, "big") + body)
+        try:
+            sent = socket.send_fds(self._socket, [message], list(descriptors))
+            self._socket.sendall(message[sent:])
+        except OSError:
+            self._lose()
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._socket.fileno())
+            self._lose()
+            return
+        self._buffer += data
+        while len(self._buffer) >= 4 and len(self._buffer) >= (end := 4 + int.from_bytes(self._buffer[:4], "big")):
+            report = json.loads(self._buffer[4:end])
+            del self._buffer[:end]
+            self._take(report)
+
+    def _take(self, report: dict[str, Any]) -> None:
+        child = self._children[report["id"]]
+        if report["op"] == "spawned":
+            self._starting[report["id"]].set_result(report["pid"])
+        elif report["op"] == "failed":
+            self._starting[report["id"]].set_exception(_start_error(child.launch, report["message"]))
+        elif not child.exited.done():
+            child.exited.set_result(report["code"])
+
+    def _lose(self) -> None:
+        if self.lost.done():
+            return
+        self.lost.set_result(None)
+        for future in self._starting.values():
+            if not future.done():
+                future.set_exception(GuardianLostError("the guardian process is gone"))
+        self._end_orphans()
+        for child in self._children.values():
+            if not child.exited.done():
+                child.exited.set_result(-signal.SIGKILL)
+
+    def _end_orphans(self) -> None:
+        """Invariant 6 without a guardian: what it left came to us, its subreaper."""
+        for pid, _session in posix_parts.descendants(os.getpid()):
+            posix_parts.kill(pid, signal.SIGKILL)
+        while True:
+            try:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    return
+            except ChildProcessError:
+                return
+
+
+def _pipes(*, enlarge_data: bool) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Our ends and the child's ends of its stdin, stdout and stderr."""
+    stdin_read, stdin_write = os.pipe()
+    stdout_read, stdout_write = os.pipe()
+    stderr_read, stderr_write = os.pipe()
+    if enlarge_data:  # not an older output's: lines in its pipe count as not read yet (PROTOCOL "Control")
+        posix_parts.enlarge_pipe(stdin_write)
+        posix_parts.enlarge_pipe(stdout_read)
+    ours = (stdin_write, stdout_read, stderr_read)
+    for descriptor in ours:
+        os.set_blocking(descriptor, False)
+    return ours, (stdin_read, stdout_write, stderr_write)
+
+
+def _start_error(launch: ProviderLaunch, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{launch} cannot be started: {reason}",
+        code="provider/cannot-start",
+        hint="check that the program exists, is executable and begins with a valid #! line",
+    )

@@ -1,0 +1,184 @@
+"""The relay: input stdout to output stdin, in large chunks, counting newlines and looking at nothing else (invariant 3).
+
+Back-pressure is the pipes': while the output does not read, nothing is read from the input. One chunk is in hand at a
+time, so memory is flat whatever the length of the lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Literal
+
+CHUNK = 256 * 1024
+_CHUNKS_A_TURN = 16
+"""Chunks moved before other events (acknowledgements, signals, logs) have their turn."""
+
+
+class Relay:
+    """Moves data lines from one non-blocking descriptor to another.
+
+    Args:
+        source: the input's stdout.
+        sink: the output's stdin; closed by its owner, never here.
+        transform: for older providers only: what to pass on of a chunk.
+        on_write: called with (bytes, lines) after each write, for outputs that do not acknowledge.
+
+    Attributes:
+        done: set when the source is at end of file and everything is written or discarded.
+        sink_broken: set when the output closed its end.
+        bytes: bytes written.
+        discarded: newlines read that could no longer be delivered.
+        chunks: chunks read; it stands still while the source is silent.
+        mid_line: whether the last byte read was not the end of a line.
+    """
+
+    def __init__(
+        self,
+        source: int,
+        sink: int,
+        transform: Callable[[bytes], bytes] | None = None,
+        on_write: Callable[[int, int], None] | None = None,
+    ):
+        self._loop = asyncio.get_running_loop()
+        self._source = source
+        self._sink = sink
+        self._transform = transform
+        self._on_write = on_write
+        self._buffer = bytearray(CHUNK)
+        self._chunk: bytes | bytearray = b""
+        self._offset = self._end = 0
+        self._chunk_lines = self._lines_before = 0
+        self._watching: Literal["source", "sink"] | None = None
+        self._discarding = self._ended = False
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self.sink_broken: asyncio.Future[None] = self._loop.create_future()
+        self.bytes = self.discarded = self.chunks = 0
+        self.mid_line = False
+
+    @property
+    def lines(self) -> int:
+        """Newlines written to the output so far; no acknowledgement may be ahead of it (invariant 2)."""
+        return self._lines_before + self._chunk.count(b"\n", 0, self._offset)
+
+    def start(self, first: bytes = b"") -> None:
+        """Begin; `first` is data that was read together with the handshake."""
+        if first:
+            self._take_bytes(first)
+        self._turn()
+
+    def discard(self) -> None:
+        """The output is gone: read on and throw away, so that the input can finish its line and stop."""
+        self._drop_rest()
+        if self._watching == "sink":
+            self._turn()
+
+    def end_source(self) -> None:
+        """Take the source for ended: its provider is gone and its pipe stays empty."""
+        self._ended = True
+        if self._watching != "sink":
+            self._turn()
+
+    async def append(self, data: bytes) -> None:
+        """Write what still belongs behind the data, after `done` (the end of an older provider's last line)."""
+        self.done = self._loop.create_future()
+        self._transform = None
+        self._take_bytes(data)
+        self._turn()
+        await self.done
+
+    def stop(self) -> None:
+        """Touch neither descriptor any more."""
+        self._watch(None)
+
+    def _turn(self) -> None:
+        for _ in range(_CHUNKS_A_TURN):
+            if not self._write():
+                self._watch("sink")
+                return
+            if self._ended:
+                self._finish()
+                return
+            if not self._read():
+                self._watch("source")
+                return
+        if self._watching is None:
+            self._watch("source")  # it is readable: the next turn comes at once, behind the other events
+
+    def _read(self) -> bool:
+        """Take the next chunk; False if the input must write first."""
+        try:
+            size = os.readv(self._source, [self._buffer])
+        except BlockingIOError:
+            return False
+        self.chunks += 1
+        if size == 0:
+            self._ended = True
+        elif self._transform is None:
+            self.mid_line = self._buffer[size - 1] != 0x0A
+            self._set_chunk(self._buffer, size)
+        else:
+            self._take_bytes(bytes(self._buffer[:size]))
+        return True
+
+    def _take_bytes(self, data: bytes) -> None:
+        self.mid_line = data != b"" and not data.endswith(b"\n")
+        data = self._transform(data) if self._transform is not None else data
+        self._set_chunk(data, len(data))
+
+    def _set_chunk(self, chunk: bytes | bytearray, size: int) -> None:
+        lines = chunk.count(b"\n", 0, size)
+        if self._discarding:
+            self.discarded += lines
+            chunk, size, lines = b"", 0, 0
+        self._chunk, self._offset, self._end, self._chunk_lines = chunk, 0, size, lines
+
+    def _write(self) -> bool:
+        """Write the chunk in hand; False if the output must read first."""
+        while self._offset < self._end:
+            try:
+                size = os.write(self._sink, memoryview(self._chunk)[self._offset : self._end])
+            except BlockingIOError:
+                return False
+            except BrokenPipeError:
+                self._break()
+                return True
+            if self._on_write is not None:
+                self._on_write(size, self._chunk.count(b"\n", self._offset, self._offset + size))
+            self._offset += size
+            self.bytes += size
+        self._lines_before += self._chunk_lines
+        self._set_chunk(b"", 0)
+        return True
+
+    def _drop_rest(self) -> None:
+        if not self._discarding:
+            self._discarding = True
+            self._lines_before = self.lines
+            self.discarded += self._chunk.count(b"\n", self._offset, self._end)
+            self._set_chunk(b"", 0)
+
+    def _break(self) -> None:
+        self._drop_rest()
+        if not self.sink_broken.done():
+            self.sink_broken.set_result(None)
+
+    def _finish(self) -> None:
+        self._watch(None)
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def _watch(self, what: Literal["source", "sink"] | None) -> None:
+        """Watch exactly one side: a watched descriptor that nobody serves would spin."""
+        if self._watching == what:
+            return
+        if self._watching == "source":
+            self._loop.remove_reader(self._source)
+        elif self._watching == "sink":
+            self._loop.remove_writer(self._sink)
+        self._watching = what
+        if what == "source":
+            self._loop.add_reader(self._source, self._turn)
+        elif what == "sink":
+            self._loop.add_writer(self._sink, self._turn)

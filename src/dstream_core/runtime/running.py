@@ -1,0 +1,208 @@
+"""One running provider: its process, its log, its handshake, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from dstream_core.errors import ConfigurationError, DStreamError, ProviderError, TemporaryError
+from dstream_core.protocol.handshake import HANDSHAKE_LIMIT, Ready, Refusal, decode_handshake
+from dstream_core.runtime import posix_parts
+from dstream_core.runtime.processes import Child, Guardian
+from dstream_core.runtime.streams import LogReader, Reader, write_all
+from dstream_core.runtime.values import Observer, ProviderLaunch, refusal_error
+
+EMPTY_SECONDS = 1.0
+"""How long the pipes of an exited provider must stay empty before what still holds them is ended (PROTOCOL "End")."""
+TERM_SECONDS = 2.0
+"""Between SIGTERM and SIGKILL."""
+
+
+class HandshakeError(ProviderError):
+    """A version-1 provider did not begin as the protocol says."""
+
+    default_code = "protocol/handshake"
+
+
+class Drained(Protocol):
+    """Something that reads a provider's pipe: the relay, or a reader."""
+
+    done: asyncio.Future[None]
+    chunks: int
+
+    def end_source(self) -> None:
+        """Take the pipe for ended."""
+
+
+class Running:
+    """A provider process while it runs.
+
+    Attributes:
+        child: the process and its pipes.
+        log: its stderr.
+        ready: its handshake, once there was one.
+        settled: done when it has exited and its pipes are read out.
+    """
+
+    def __init__(self, child: Child, observer: Observer):
+        self.child = child
+        self.launch = child.launch
+        self.log = LogReader(child.stderr, child.launch.name, observer)
+        self.log.reader.start()
+        self.ready: Ready | None = None
+        self.stdout: Drained | None = None
+        self.settled = asyncio.create_task(self._settle())
+        self._writing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls, guardian: Guardian, launch: ProviderLaunch, observer: Observer, *, lifecycle: bool = False
+    ) -> Running:
+        """Spawn the provider and drain its log from the first byte."""
+        return cls(await guardian.spawn(launch, lifecycle=lifecycle), observer)
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self.child.exited.result() if self.child.exited.done() else None
+
+    def send_command(self, *, close: bool) -> None:
+        """Write the command line, without waiting for the provider to read it; then end of file if `close`."""
+        self._writing = asyncio.create_task(self._send(close))
+
+    async def terminate(self, grace: float = TERM_SECONDS) -> None:
+        """SIGTERM, then SIGKILL for its whole session."""
+        self.child.signal(signal.SIGTERM)
+        if not await self.exits_within(grace):
+            self.child.kill()
+        await self.settled
+
+    async def exits_within(self, seconds: float) -> bool:
+        """Whether it exits in that time."""
+        await asyncio.wait({self.child.exited}, timeout=max(0.0, seconds))
+        return self.child.exited.done()
+
+    def failure(self) -> DStreamError | None:
+        """The error for its exit code, with its own last words; None if it exited with 0 or has not exited."""
+        if self.exit_code in (0, None):
+            return None
+        return exit_error(self.launch, self.exit_code or 0, self.log)
+
+    async def close(self) -> None:
+        """Stop every task and reader; the guardian ends the process."""
+        for task in (self._writing, self.settled):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        self.log.finish()
+
+    async def _send(self, close: bool) -> None:
+        await write_all(self.child.stdin, self.launch.command)
+        if close:
+            self.child.close_stdin()
+
+    async def _settle(self) -> None:
+        """After the exit: the pipes are read to end of file, or until they have been empty for a second."""
+        await self.child.exited
+        for drained, descriptor in ((self.stdout, self.child.stdout), (self.log.reader, self.child.stderr)):
+            if drained is not None:
+                await _read_out(drained, descriptor)
+        self.log.finish()
+        self.child.end_session()
+
+
+async def first_of(*futures: asyncio.Future[Any], seconds: float | None = None) -> None:
+    """Wait until one of the futures is done, or for so many seconds."""
+    await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _read_out(drained: Drained, descriptor: int) -> None:
+    while not drained.done.done():
+        chunks = drained.chunks
+        await asyncio.wait({drained.done}, timeout=EMPTY_SECONDS)
+        if not drained.done.done() and drained.chunks == chunks and posix_parts.unread_bytes(descriptor) == 0:
+            drained.end_source()
+
+
+async def first_line(running: Running, rest: Callable[[bytes], None]) -> Ready:
+    """Read a version-1 provider's handshake; `rest` gets what came behind it in the same read.
+
+    Raises:
+        DStreamError: it refused, wrote something else, or ended before.
+    """
+    buffer = bytearray()
+
+    def feed(chunk: bytes) -> None:
+        buffer.extend(chunk)
+        if b"\n" in chunk or len(buffer) > HANDSHAKE_LIMIT:
+            reader.stop()
+
+    reader = Reader(running.child.stdout, feed)
+    running.stdout = reader
+    reader.start()
+    try:
+        await reader.done
+    finally:
+        reader.stop()
+    line, newline, behind = bytes(buffer).partition(b"\n")
+    if not newline and len(line) <= HANDSHAKE_LIMIT:
+        raise await _ended_early(running)
+    running.ready = await accept_handshake(running, decode_handshake(line), line)
+    if behind:
+        rest(behind)
+    return running.ready
+
+
+async def accept_handshake(running: Running, handshake: Ready | Refusal | None, line: bytes) -> Ready:
+    """The handshake if it says ready and means this role; else its error."""
+    launch = running.launch
+    if isinstance(handshake, Refusal):
+        await running.exits_within(EMPTY_SECONDS)
+        raise refusal_error(launch, handshake, running.exit_code)
+    if handshake is None:
+        shown = line[:80].decode("utf-8", "replace")
+        raise HandshakeError(
+            f"{launch} wrote {shown!r} where its handshake belongs",
+            hint='the first line on stdout must be {"status":"ready",…}; a log belongs on stderr',
+        )
+    if handshake.role not in (None, launch.role):
+        raise HandshakeError(f"{launch} answered as {handshake.role} provider", code="provider/role")
+    return handshake
+
+
+async def _ended_early(running: Running) -> DStreamError:
+    if not await running.exits_within(EMPTY_SECONDS):
+        return HandshakeError(f"{running.launch} closed its stdout before its handshake")
+    await running.settled
+    return running.failure() or HandshakeError(
+        f"{running.launch} exited with code 0 before its handshake{_last_lines(running.log)}"
+    )
+
+
+def exit_error(launch: ProviderLaunch, code: int, log: LogReader) -> DStreamError:
+    """The error for an exit code, in the provider's own words where it has them.
+
+    Codes 2 and 75 mean what the table says from version-1 providers only (PROTOCOL "End").
+    """
+    kinds: dict[int, type[DStreamError]] = {2: ConfigurationError, 75: TemporaryError}
+    kind = ProviderError if launch.older else kinds.get(code, ProviderError)
+    if log.last_error is not None and code > 0:
+        record = log.last_error
+        return kind(f"{launch}: {record.get('message')}", code=record.get("code"), hint=record.get("hint"))
+    return kind(f"{launch} {_how(code)}{_last_lines(log)}", code="provider/exited")
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    with suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
+
+
+def _last_lines(log: LogReader) -> str:
+    return "; the last lines of its log:\n" + "\n".join(f"  {line}" for line in log.tail) if log.tail else ""

@@ -1,0 +1,158 @@
+"""Non-blocking descriptors in the event loop: write it all, read it all, drain a log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dstream_core.protocol.control import CONTROL_PREFIX, decode_control
+from dstream_core.protocol.lines import CutLine, LineCutter
+from dstream_core.runtime.values import Observer
+
+READ_SIZE = 64 * 1024
+LOG_LINE_LIMIT = 64 * 1024
+"""Bytes of one line of a provider's log that are kept; what is beyond is counted and marked as cut."""
+TAIL_LINES = 10
+
+_TEXT_BACKLOG = 4 * 1024 * 1024
+_BACKLOG_POLL = 0.02
+
+
+async def write_all(descriptor: int, data: bytes) -> None:
+    """Write everything, waiting for the reader as needed; a reader that is gone ends it silently.
+
+    Its absence shows elsewhere: the provider exits, or never answers.
+    """
+    loop = asyncio.get_running_loop()
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            writable = loop.create_future()
+            loop.add_writer(descriptor, _resolve, writable)
+            try:
+                await writable
+            finally:
+                loop.remove_writer(descriptor)
+        except BrokenPipeError:
+            return
+
+
+class Reader:
+    """Reads a non-blocking descriptor to its end and hands every chunk to `feed`.
+
+    Attributes:
+        done: set at end of file.
+        chunks: chunks read; it stands still while the pipe is silent.
+    """
+
+    def __init__(self, descriptor: int, feed: Callable[[bytes], None], backlog: Callable[[], int] | None = None):
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = descriptor
+        self._feed = feed
+        self._backlog = backlog
+        self._reading = False
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self.chunks = 0
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._reading = True
+        self._loop.add_reader(self._descriptor, self._read)
+
+    def stop(self) -> None:
+        """End: no byte is read any more."""
+        if self._reading:
+            self._loop.remove_reader(self._descriptor)
+            self._reading = False
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def end_source(self) -> None:
+        """Take the pipe for ended: its provider is gone and it stays empty."""
+        self.stop()
+
+    def _read(self) -> None:
+        if self._backlog is not None and self._backlog() > _TEXT_BACKLOG:
+            self._pause()
+            return
+        try:
+            chunk = os.read(self._descriptor, READ_SIZE)
+        except BlockingIOError:
+            return
+        self.chunks += 1
+        if chunk:
+            self._feed(chunk)
+        else:
+            self.stop()
+
+    def _pause(self) -> None:
+        """Let the terminal catch up: the pipe's own back-pressure holds the provider meanwhile."""
+        self._loop.remove_reader(self._descriptor)
+        self._reading = False
+        self.chunks += 1  # not silent, only waiting
+        self._loop.call_later(_BACKLOG_POLL, self._resume)
+
+    def _resume(self) -> None:
+        if not self.done.done():
+            self.start()
+
+
+class LogReader:
+    """Drains a provider's stderr, whatever comes: control lines are understood, every other line is a log line.
+
+    Attributes:
+        tail: the last lines, for the message when the provider fails.
+        last_error: the last log record of level error, if the provider wrote one.
+        progress: the newest value of every number that the provider reported.
+    """
+
+    def __init__(self, descriptor: int, provider: str, observer: Observer):
+        self._cutter = LineCutter(LOG_LINE_LIMIT)
+        self._provider = provider
+        self._observer = observer
+        self.reader = Reader(descriptor, self._take)
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.last_error: Mapping[str, Any] | None = None
+        self.progress: dict[str, Any] = {}
+
+    def finish(self) -> None:
+        """End of file or of patience: an unfinished line is a line."""
+        self.reader.stop()
+        if line := self._cutter.finish():
+            self._line(line)
+
+    def _take(self, chunk: bytes) -> None:
+        for line in self._cutter.feed(chunk):
+            self._line(line)
+
+    def _line(self, line: CutLine) -> None:
+        members = decode_control(line.text) if line.text.startswith(CONTROL_PREFIX) and not line.dropped else None
+        if members is None:
+            self._log_line(line)
+            return
+        if isinstance(progress := members.get("progress"), dict):
+            self.progress.update(progress)
+            self._observer.progress(self._provider, progress)
+        if isinstance(record := members.get("log"), dict):
+            self._log_record(record)
+
+    def _log_line(self, line: CutLine) -> None:
+        text = line.text.removesuffix(b"\r")
+        self.tail.append(text[:1000].decode("utf-8", "replace"))
+        self._observer.log_line(self._provider, text, line.dropped)
+
+    def _log_record(self, record: Mapping[str, Any]) -> None:
+        self.tail.append(str(record.get("message", ""))[:1000])
+        if record.get("level") == "error":
+            self.last_error = record
+        self._observer.log_record(self._provider, record)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
