@@ -28,25 +28,30 @@ class LineCutter:
 
     def feed(self, chunk: bytes) -> Iterator[CutLine]:
         """The lines that end in this chunk, in order."""
-        start = 0
-        while (end := chunk.find(b"\n", start)) >= 0:
-            self._keep(chunk, start, end)
-            yield self._take()
-            start = end + 1
-        self._keep(chunk, start, len(chunk))
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        if lines and (self._kept or self._dropped):
+            self._keep(lines.pop(0))
+            line = CutLine(bytes(self._kept), self._dropped)
+            self._forget()
+            yield line
+        for text in lines:
+            yield CutLine(text[: self._limit], max(0, len(text) - self._limit))
+        self._keep(rest)
 
     def finish(self) -> CutLine | None:
         """The unfinished line at end of file, if there is one."""
-        return self._take() if self._kept or self._dropped else None
-
-    def _keep(self, chunk: bytes, start: int, end: int) -> None:
-        room = self._limit - len(self._kept)
-        kept = min(end - start, room)
-        self._kept += memoryview(chunk)[start : start + kept]
-        self._dropped += end - start - kept
-
-    def _take(self) -> CutLine:
+        if not self._kept and not self._dropped:
+            return None
         line = CutLine(bytes(self._kept), self._dropped)
+        self._forget()
+        return line
+
+    def _keep(self, part: bytes) -> None:
+        room = self._limit - len(self._kept)
+        self._kept += part[:room]
+        self._dropped += max(0, len(part) - room)
+
+    def _forget(self) -> None:
         self._kept.clear()
         self._dropped = 0
-        return line

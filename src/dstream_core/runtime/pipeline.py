@@ -89,6 +89,7 @@ class _Pipeline:
         self._finder: HandshakeFinder | None = None
         self._whole: WholeLines | None = None
         self._control: AckSender | None = None
+        self._asked_to_stop = False
 
     async def run(self) -> RunOutcome:
         began = time.monotonic()
@@ -306,6 +307,7 @@ class _Pipeline:
         await self._finish_last_line(source, relay)
 
     def _ask_to_stop(self, source: Running) -> None:
+        self._asked_to_stop = True
         if source.launch.older:
             source.child.signal(signal.SIGTERM)
         elif self._control is not None:
@@ -333,9 +335,6 @@ class _Pipeline:
                 rest = self._whole.finish(complete=whole_exit)
             if rest:
                 await relay.append(rest)
-        elif relay.mid_line and source.exit_code in (0, None):
-            error = ProviderError(f"{source.launch} ended in the middle of a line", code="protocol/partial-line")
-            self._fail(error)
 
     async def _end_output(self, output: Running) -> None:
         """The output gets end of file, flushes, acknowledges and exits."""
@@ -380,6 +379,8 @@ class _Pipeline:
             await first_of(output.child.exited, self._guardian.lost, self._interrupts.changed(), seconds=0.5)
             if self._trouble.done():
                 self._fail(self._trouble.result())
+            if self._input is not None and not self._asked_to_stop:
+                self._fail(self._input.failure())  # it died: the output is stopped in order too, with deadlines
         return True
 
     def _must_end_now(self, output: Running) -> bool:
@@ -392,12 +393,14 @@ class _Pipeline:
             await self._control.flush(_COMMIT_SHARE * self._stop_timeout)
             self._control.close()
         source.child.close_stdin()
-        asked = source.launch.older and self._in_a_hurry()
+        asked = source.launch.older and self._asked_to_stop
         if not await source.exits_within(_COMMIT_SHARE * self._stop_timeout):
             self._observer.notice("warning", f"{source.launch} does not end in time")
             await source.terminate(self._term_grace)
             self._fail(source.failure() or ProviderError(f"{source.launch} did not end in time"))
         await source.settled
+        if source.exit_code == 0 and not source.launch.older and self._relay is not None and self._relay.mid_line:
+            self._fail(ProviderError(f"{source.launch} ended in the middle of a line", code="protocol/partial-line"))
         if not asked:  # an older input was ended by SIGTERM: its exit code says nothing
             self._fail(source.failure())
 

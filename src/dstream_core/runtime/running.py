@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from dstream_core.errors import ConfigurationError, DStreamError, ProviderError, TemporaryError
 from dstream_core.protocol.handshake import HANDSHAKE_LIMIT, Ready, Refusal, decode_handshake
+from dstream_core.protocol.names import PROTOCOL_VERSION
 from dstream_core.runtime import posix_parts
 from dstream_core.runtime.processes import Child, Guardian
 from dstream_core.runtime.streams import LogReader, Reader, write_all
@@ -168,6 +169,12 @@ async def accept_handshake(running: Running, handshake: Ready | Refusal | None, 
         raise HandshakeError(
             f"{launch} wrote {shown!r} where its handshake belongs",
             hint='the first line on stdout must be {"status":"ready",…}; a log belongs on stderr',
+        )
+    if handshake.protocol > PROTOCOL_VERSION:
+        raise HandshakeError(
+            f"{launch} speaks protocol {handshake.protocol}, this version speaks {PROTOCOL_VERSION}",
+            code="protocol/version",
+            hint="upgrade dstream-core",
         )
     if handshake.role not in (None, launch.role):
         raise HandshakeError(f"{launch} answered as {handshake.role} provider", code="provider/role")
