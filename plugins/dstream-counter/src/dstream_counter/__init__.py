@@ -1,0 +1,1 @@
+"""The `counter` input of DStream."""

@@ -1,0 +1,1 @@
+"""The `file` input and output of DStream."""

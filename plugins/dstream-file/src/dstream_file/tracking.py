@@ -1,0 +1,243 @@
+"""Knowing files again: from stored positions to readers that stand where the last acknowledged record ended.
+
+What may have happened to a file since, and what is done about it:
+
+| seen | done |
+|---|---|
+| same device and inode, fingerprints fit | reading goes on at the offset |
+| the same under another name | the same, under the new name |
+| renamed to a name that no pattern matches | its rest is read first, then the new file of its old name |
+| shorter than the offset | truncated: a copy beside it is finished, then it is read from its beginning |
+| fingerprints do not fit | replaced (or the inode was reused): read from the beginning |
+| gone | its position is forgotten |
+
+Each but the first is said in the log.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from dstream_core.api import Checkpoint, ConfigurationError, EncodedLines, Log, State
+from dstream_file.config import FileInputOptions
+from dstream_file.finding import FoundFile, find_files, look_at, neighbours
+from dstream_file.position import FileIdentity, Position
+from dstream_file.reader import FileReader, Recognition
+
+STARTED = "started"
+"""The partition that says that the task has run before: from then on `start = "end"` skips nothing."""
+
+SOURCE = "file"
+"""The identity of the state file's source; each file's own identity is the name of its partition."""
+
+Items = Iterator[EncodedLines | Checkpoint]
+
+
+class Tracker:
+    """The files of one run and their positions.
+
+    Args:
+        options: the input's.
+        state: the stored positions.
+        log: for what happened to files.
+    """
+
+    def __init__(self, options: FileInputOptions, state: State, log: Log):
+        self.options = options
+        self.log = log
+        self._readers: list[FileReader] = []
+        self._first_run = state.resume(SOURCE, STARTED) is None
+        self.stored: dict[FileIdentity, Position] = {
+            FileIdentity.parse(key): Position.from_json(state.resume(SOURCE, key) or {})
+            for key in state.partitions()
+            if key != STARTED
+        }
+
+    def close(self) -> None:
+        """Let all files go."""
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+
+    def read_once(self, stopping: Callable[[], bool]) -> Items:
+        """Read the files there are now to their ends, in the order of their names."""
+        files = find_files(self.options.path)
+        if not files:
+            self.log.warning("no file matches %s", ", ".join(self.options.path))
+        yield from self.begin(files)
+        for rest in self.rests(files):
+            yield from self.drain(rest, final=True)
+            self.release(rest)
+        yield from self.forget_absent(files)
+        for file in files:
+            reader = None if stopping() else self.open(file.path)
+            if reader is not None:
+                yield from self.settle(reader)
+                yield from self.drain(reader, final=True)
+                self.release(reader)
+
+    def begin(self, files: Sequence[FoundFile]) -> Items:
+        """The marks of a task's very first run: with `start = "end"`, what is there is skipped."""
+        if not self._first_run:
+            return
+        self._first_run = False
+        if self.options.start == "end":
+            for file in files:
+                reader = None if file.identity in self.stored else self.open(file.path)
+                if reader is not None:
+                    reader.go_to_end()
+                    yield self.checkpoint(reader)
+                    self.release(reader)
+        yield Checkpoint(True, STARTED)
+
+    def rests(self, files: Sequence[FoundFile]) -> Iterator[FileReader]:
+        """Readers, where they were left, of files that were renamed to what no pattern matches."""
+        for identity, position in self._absent(files):
+            for file in neighbours(position.path):
+                if file.identity == identity and (reader := self._open_rest(file, position)):
+                    self.log.info("%s was renamed to %s: its rest is read first", position.path, file.path)
+                    yield reader
+
+    def forget_absent(self, files: Sequence[FoundFile], *, quietly: bool = False) -> Iterator[Checkpoint]:
+        """Drop the positions of files that are no more, and say so unless they are known to be read to their ends."""
+        for identity, position in self._absent(files):
+            if any(file.identity == identity for file in neighbours(position.path)):
+                continue
+            if quietly:
+                pass
+            elif look_at(position.path) is None:
+                self.log.warning("%s has gone; what was not read of it by then cannot be delivered", position.path)
+            else:
+                self.log.warning("%s was replaced by another file, which is read from its beginning", position.path)
+            yield self.forget(identity)
+
+    def open(self, path: str) -> FileReader | None:
+        """A reader of the file at a path, or None if it has gone.
+
+        Raises:
+            ConfigurationError: `file/unreadable`.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}", code="file/unreadable") from None
+        reader = FileReader(path, descriptor, self.options, self.log.warning)
+        self._readers.append(reader)
+        return reader
+
+    def release(self, reader: FileReader) -> None:
+        """Close a reader."""
+        self._readers.remove(reader)
+        reader.close()
+
+    def settle(self, reader: FileReader) -> Items:
+        """Put a new reader where its file was left, saying what has happened to the file since."""
+        position = self.stored.get(reader.identity)
+        if position is None:
+            yield from self._settle_on_other_device(reader)
+            return
+        recognition = reader.recognize(position)
+        if recognition is not Recognition.SAME:
+            yield from self.restart(reader, position, recognition)
+            return
+        reader.go_to(position)
+        if position.path != os.path.abspath(reader.path) and position.offset:
+            self.log.info("%s was renamed to %s: reading goes on", position.path, reader.path)
+
+    def restart(self, reader: FileReader, position: Position, recognition: Recognition) -> Items:
+        """Read a file from its beginning that was truncated or replaced since `position`."""
+        if recognition is Recognition.TRUNCATED:
+            self.log.warning(
+                "%s was truncated: it is shorter than the %d bytes that were read; it is read from its beginning",
+                reader.path,
+                position.offset,
+            )
+        else:
+            self.log.warning("%s was replaced: it holds other content; it is read from its beginning", reader.path)
+        copy = self._copy_of(reader, position)
+        if copy is not None:
+            self.log.info("%s is a copy of what %s was: its rest is read first", copy.path, reader.path)
+            yield from self.drain(copy, final=True)
+            self.release(copy)
+        reader.start_over()
+        yield self.checkpoint(reader)
+
+    def drain(self, reader: FileReader, *, final: bool, limit: int | None = None) -> Items:
+        """Yield a file's records until there are no more for now, or until about `limit` bytes of it are read."""
+        begin = reader.offset
+        while limit is None or reader.offset - begin < limit:
+            block = reader.next_block(final=final or reader.compressed)
+            if block is None:
+                if reader.compressed:
+                    yield self.checkpoint(reader)
+                return
+            self.stored[reader.identity] = block.position
+            position, partition = block.position.to_json(), str(reader.identity)
+            if block.count:
+                yield EncodedLines(block.lines, block.count, position, partition)
+            else:
+                yield Checkpoint(position, partition)
+
+    def checkpoint(self, reader: FileReader) -> Checkpoint:
+        """Where a reader stands."""
+        position = self.stored[reader.identity] = reader.position()
+        return Checkpoint(position.to_json(), str(reader.identity))
+
+    def forget(self, identity: FileIdentity) -> Checkpoint:
+        """Drop the position of a file that is no more, once all its records are acknowledged."""
+        self.stored.pop(identity, None)
+        return Checkpoint(None, str(identity))
+
+    def _absent(self, files: Sequence[FoundFile]) -> list[tuple[FileIdentity, Position]]:
+        """Files with a position that no pattern matches any more and that have left their place.
+
+        A file that is still in its place is only not wanted any more, or its device has another number now.
+        """
+        present = {file.identity for file in files}
+        return [
+            (identity, position)
+            for identity, position in self.stored.items()
+            if identity not in present and not _has_inode(look_at(position.path), identity)
+        ]
+
+    def _open_rest(self, file: FoundFile, position: Position) -> FileReader | None:
+        """A reader behind a position if the file is the position's and has more."""
+        reader = self.open(file.path)
+        if reader is None:
+            return None
+        if reader.recognize(position) is Recognition.SAME:
+            reader.go_to(position)
+            if reader.compressed or reader.status.st_size > position.offset:
+                return reader
+        self.release(reader)
+        return None
+
+    def _copy_of(self, reader: FileReader, position: Position) -> FileReader | None:
+        """The copy made before a file was truncated (logrotate's `copytruncate`), if it holds more than was read."""
+        name = os.path.basename(reader.path)
+        for file in neighbours(reader.path) if position.offset else ():
+            if os.path.basename(file.path).startswith(name) and file.identity not in self.stored:
+                copy = self._open_rest(file, position)
+                if copy is not None:
+                    return copy
+        return None
+
+    def _settle_on_other_device(self, reader: FileReader) -> Items:
+        """Device numbers may change when the machine starts: path, inode and fingerprints then tell."""
+        for identity, position in list(self.stored.items()):
+            if (
+                identity.inode == reader.identity.inode
+                and position.path == os.path.abspath(reader.path)
+                and reader.recognize(position) is Recognition.SAME
+            ):
+                reader.go_to(position)
+                yield self.checkpoint(reader)
+                yield self.forget(identity)
+                return
+
+
+def _has_inode(file: FoundFile | None, identity: FileIdentity) -> bool:
+    return file is not None and file.identity.inode == identity.inode
