@@ -1,0 +1,144 @@
+"""Where an input stands, kept between runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dstream_core.api.delivery.private_files import make_private_directory, replace_file
+from dstream_core.errors import ConfigurationError, ProviderError
+
+FILE_NAME = "state.json"
+FORMAT = 1
+
+
+class State:
+    """The stored positions of one input in one task.
+
+    The input only reads it; positions come in by `Envelope(..., position=…)` and `Checkpoint(…)` and are written
+    after the acknowledgement (invariant 1), to a temporary name, synced and renamed.
+
+    Args:
+        directory: the provider's state directory; created with mode 0700 at the first store.
+        provider: ID of the input.
+        task: name of the task.
+    """
+
+    def __init__(self, directory: Path, provider: str, task: str):
+        self._path = directory / FILE_NAME
+        self._provider = provider
+        self._task = task
+        self._identity: str | None = None
+        self._positions: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        """The state file."""
+        return self._path
+
+    def resume(self, identity: str = "", partition: str = "") -> Any | None:
+        """Where to go on.
+
+        Args:
+            identity: what tells this source from another one that the same options could lead to (a database's own
+                ID, for instance); the same in every call of a run.
+            partition: which of several positions.
+
+        Returns:
+            The stored position as JSON gives it back (tuples are lists), None if there is none.
+
+        Raises:
+            ConfigurationError: code `state/other-source`: the stored positions belong to another provider, task or
+                source; `state/unreadable`: the file is not a state file.
+        """
+        with self._lock:
+            if self._identity not in (None, identity):
+                raise ProviderError(
+                    "one run asked for the state of two sources", code="state/two-sources", hint="use partitions"
+                )
+            self._identity = identity
+            return self._loaded().get(partition)
+
+    def partitions(self) -> tuple[str, ...]:
+        """The partitions that have a stored position."""
+        with self._lock:
+            return tuple(self._loaded())
+
+    def store(self, positions: Mapping[str, bytes]) -> None:
+        """Stores positions; for the host, which knows what is acknowledged. JSON `null` forgets a partition.
+
+        Args:
+            positions: JSON text by partition; those not named stay as they are.
+
+        Raises:
+            OSError: the file could not be written; what it held is still there.
+        """
+        with self._lock:
+            merged = dict(self._loaded())
+            for partition, text in positions.items():
+                value = json.loads(text)
+                if value is None:
+                    merged.pop(partition, None)
+                else:
+                    merged[partition] = value
+            document = {
+                "format": FORMAT,
+                "provider": self._provider,
+                "task": self._task,
+                "identity": self._identity or "",
+                "partitions": merged,
+            }
+            make_private_directory(self._path.parent)
+            replace_file(self._path, json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
+            self._positions = merged
+
+    def _loaded(self) -> dict[str, Any]:
+        if self._positions is None:
+            document = self._read()
+            if document is not None:
+                self._check(document)
+            self._positions = document["partitions"] if document else {}
+        return self._positions
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            text = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreadable(error.strerror or str(error)) from None
+        try:
+            document = json.loads(text)
+        except ValueError:
+            raise self._unreadable("it is not JSON") from None
+        if not isinstance(document, dict) or not isinstance(document.get("partitions"), dict):
+            raise self._unreadable("it is no state file")
+        if document.get("format") != FORMAT:
+            raise self._unreadable(f"it has format {document.get('format')!r}, this version reads {FORMAT}")
+        return document
+
+    def _check(self, document: Mapping[str, Any]) -> None:
+        expected = {"provider": self._provider, "task": self._task}
+        if self._identity is not None:
+            expected["identity"] = self._identity
+        for member, here in expected.items():
+            stored = document.get(member, "")
+            if stored != here:
+                what = "source" if member == "identity" else member
+                raise ConfigurationError(
+                    f"the position in {self._path} belongs to {what} {stored!r}, this run reads {what} {here!r}",
+                    code="state/other-source",
+                    hint=f"to start from the beginning, rename or remove {self._path}; to go on, restore what the"
+                    " position belongs to",
+                )
+
+    def _unreadable(self, reason: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the state file {self._path} cannot be used: {reason}",
+            code="state/unreadable",
+            hint=f"rename {self._path} to start from the beginning, or restore it",
+        )
