@@ -1,0 +1,1 @@
+"""The command line: one thin file per command; `render.py` is the only place that prints."""

@@ -1,0 +1,98 @@
+"""`dstream providers list | show | describe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dstream_core.cli.commands.snippets import details_lines
+from dstream_core.cli.completion import complete_provider
+from dstream_core.cli.globals import takes_globals, with_session
+from dstream_core.cli.quick import QuickCommand, QuickGroup
+from dstream_core.cli.session import Session
+from dstream_core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from dstream_core.providers.installed import Installed
+
+HEADERS = ("ID", "ROLES", "VERSION", "DISTRIBUTION", "CAPABILITIES", "STATUS", "SUMMARY")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(help="What providers are installed, and what their options are.", cls=QuickGroup, invoke_without_command=True)
+    group.callback()(takes_globals(_without_command))
+    group.command("list", cls=QuickCommand)(with_session(list_installed))
+    group.command("show", cls=QuickCommand)(with_session(show))
+    group.command("describe", cls=QuickCommand)(with_session(describe))
+    app.add_typer(group, name="providers")
+
+
+def _without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def list_installed(session: Session) -> int:
+    """List the installed providers; a broken one with its reason."""
+    from dstream_core.engine.providers import list_providers  # noqa: PLC0415  quick start: only this command pays
+
+    rows = list_providers()
+    if session.json:
+        session.screen.json([row.document() for row in rows])
+    elif rows:
+        session.screen.table(HEADERS, [_cells(row) for row in rows])
+    else:
+        session.screen.say("No providers are installed. For a start: pip install dstream-counter dstream-console")
+    return ExitCode.DONE
+
+
+def show(
+    session: Session,
+    provider_id: Annotated[
+        str, typer.Argument(metavar="ID", help="An installed provider.", autocompletion=complete_provider)
+    ],
+) -> int:
+    """Show a provider: its options with types, defaults and descriptions, and a snippet to paste."""
+    from dstream_core.engine.providers import show_provider  # noqa: PLC0415  quick start: only this command pays
+
+    found = show_provider(provider_id)
+    if session.json:
+        documents = [details.document() for details in found]
+        session.screen.json(documents[0] if len(documents) == 1 else documents)
+        return ExitCode.DONE
+    for details in found:
+        for line in details_lines(details, color=session.screen.color_out):
+            session.screen.line(line)
+    return ExitCode.DONE
+
+
+def describe(
+    session: Session,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="An executable provider; it is started.")],
+) -> int:
+    """Start an executable to ask what it is; prints its manifest, as NAME.provider.json beside it wants it."""
+    # quick start: only this command pays for these
+    from dstream_core.engine.providers import describe_provider  # noqa: PLC0415  as above
+    from dstream_core.protocol.exact_json import decode_json  # noqa: PLC0415  as above
+    from dstream_core.protocol.manifest import encode_manifest  # noqa: PLC0415  as above
+
+    manifest = describe_provider(Path(path), session.front(text_is_talk=True))
+    session.screen.json(decode_json(encode_manifest(manifest)))
+    return ExitCode.DONE
+
+
+def _cells(row: Installed) -> tuple[str, ...]:
+    status = row.status if row.error is None else f"{row.status}: {row.error}"
+    return (
+        row.id,
+        ", ".join(row.roles),
+        row.version,
+        row.distribution,
+        ", ".join(row.capabilities()),
+        status,
+        row.summary,
+    )

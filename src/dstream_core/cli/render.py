@@ -1,0 +1,187 @@
+"""The only place that prints: data on stdout, talk on stderr, secrets masked in both (invariant 5)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dstream_core.cli.channel import Channel, Item
+from dstream_core.cli.logs import LogSettings, format_line, format_record
+from dstream_core.cli.texts import colored, columns
+from dstream_core.engine.redaction import LazyRedactor, Redactor, StreamMask
+from dstream_core.errors import Diagnostic, DiagnosticsError, DStreamError
+from dstream_core.protocol.exact_json import encode_json
+
+REPORT_BUGS = "please report it at the project's issue tracker, with what is above"
+"""Where bugs go; the one place that says so."""
+
+LOG_BACKLOG = 4 * 1024 * 1024
+"""Bytes of log that may wait for a slow terminal; what comes then is counted and left out."""
+
+_STDOUT, _STDERR = 1, 2
+_LAST_WORDS = 5.0
+"""Seconds that the end of the log may take at the end of a command."""
+
+
+class Screen:
+    """Stdout and stderr of the command line.
+
+    Args:
+        environment: says whether colours are wanted (`NO_COLOR`, `TERM`).
+    """
+
+    def __init__(self, environment: Mapping[str, str]):
+        wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+        self.stdout_is_terminal = _is_terminal(_STDOUT)
+        self.stderr_is_terminal = _is_terminal(_STDERR)
+        self.color_out = wanted and self.stdout_is_terminal
+        self.color_err = wanted and self.stderr_is_terminal
+        self.log = LogSettings(color=self.color_err)
+        self.out = Channel(_STDOUT)
+        self.err = Channel(_STDERR, limit=LOG_BACKLOG, dropped=self._dropped)
+        self._redactor = LazyRedactor(tuple)
+        self._stream = StreamMask()
+
+    def redact_with(self, redactor: LazyRedactor) -> None:
+        """Masks these secrets from now on."""
+        self._redactor = redactor
+
+    @property
+    def redactor(self) -> Redactor:
+        """The secrets to mask; the first call may take as long as an import of pydantic."""
+        return self._redactor.get()
+
+    @classmethod
+    def of_process(cls) -> Screen:
+        """The screen of this process."""
+        return cls(os.environ)
+
+    # data: stdout
+
+    def text(self, data: bytes) -> None:
+        """Text of a provider for the user: nothing of it may be lost; returns at once."""
+        self.out.put(Item(len(data), lambda: self._stream.feed(data, self.redactor)))
+
+    def line(self, text: str = "") -> None:
+        """A line of data."""
+        data = f"{text}\n".encode("utf-8", "surrogateescape")
+        self.out.put(Item(len(data), lambda: self.redactor.mask(data)))
+
+    def json(self, document: Any) -> None:
+        """A JSON document on one line."""
+        data = encode_json(document) + b"\n"
+        self.out.put(Item(len(data), lambda: self.redactor.mask(data)))
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table; drawn on a terminal, plain columns elsewhere."""
+        if not self.stdout_is_terminal:
+            for line in columns(headers, rows):
+                self.line(line)
+            return
+        from dstream_core.cli.drawing import draw_table  # noqa: PLC0415  rich costs 60 ms, for terminals only
+
+        self.line(draw_table(headers, rows, color=self.color_out))
+
+    # talk: stderr
+
+    def say(self, text: str) -> None:
+        """A line for the person in front, on stderr."""
+        data = f"{text}\n".encode("utf-8", "backslashreplace")
+        self.err.put(Item(len(data), lambda: self.redactor.mask(data)))
+
+    def record(self, source: str, level: str, message: str, fields: Mapping[str, Any]) -> None:
+        """A log record; returns at once."""
+        if not self.log.shows(level):
+            return
+        now = datetime.now(UTC)
+
+        def make() -> bytes:
+            text = format_record(self.log, source, level, message, fields, now)
+            return self.redactor.mask(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+        self.err.put(Item(len(message) + 100, make, droppable=level in ("debug", "info")))
+
+    def provider_line(self, source: str, line: bytes, dropped: int) -> None:
+        """A line of a provider's stderr as it is, of which `dropped` bytes were cut off; returns at once."""
+        if not self.log.shows("info"):
+            return
+        now = datetime.now(UTC)
+
+        def make() -> bytes:
+            # masked as bytes: what is cut off may end within a secret, and a secret need not be UTF-8
+            masked = self.redactor.mask_cut(line) if dropped else self.redactor.mask(line)
+            text = masked.decode("utf-8", "replace")
+            text += f" … ({dropped} bytes more)" if dropped else ""
+            return f"{format_line(self.log, source, text, now)}\n".encode("utf-8", "backslashreplace")
+
+        self.err.put(Item(len(line) + 100, make, droppable=True))
+
+    def error(self, error: DStreamError) -> None:
+        """A handled error: what is wrong, where, and what to do."""
+        if isinstance(error, DiagnosticsError):
+            for diagnostic in error.diagnostics:
+                self.diagnostic(diagnostic)
+        else:
+            self.diagnostic(Diagnostic(error.code, error.message, error.where, error.hint))
+
+    def diagnostic(self, item: Diagnostic) -> None:
+        """One diagnostic, on stderr."""
+        if self.log.format == "json":
+            fields = {"code": item.code, "where": str(item.where) if item.where else None, "hint": item.hint}
+            known = {name: value for name, value in fields.items() if value}
+            self.record("", item.severity, item.message, known)
+        else:
+            self.say("\n".join(diagnostic_lines(item, color=self.color_err)))
+
+    def bug(self, error: BaseException) -> None:
+        """An error that nobody expected: its traceback, and where to report it."""
+        self.traceback(error)
+        self.say(f"error: this is a bug in dstream ({type(error).__name__}); {REPORT_BUGS}")
+
+    def traceback(self, error: BaseException) -> None:
+        """The traceback of an error."""
+        import traceback  # noqa: PLC0415  for bugs and --log-level debug only
+
+        self.say("".join(traceback.format_exception(error)).rstrip())
+
+    def ask(self, question: str) -> bool:
+        """A question on the terminal; anything but yes is a no."""
+        data = f"{question} [y/N] ".encode("utf-8", "backslashreplace")
+        self.out.flush()
+        self.err.put(Item(len(data), lambda: self.redactor.mask(data)))
+        self.err.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def close(self) -> None:
+        """Waits until what was said is said; data is never lost, the log may not hold up the end for long."""
+        self.out.put(Item(0, lambda: self._stream.finish()))
+        self.err.set_footer(b"")
+        self.out.flush()
+        self.err.flush(_LAST_WORDS)
+
+    def _dropped(self, count: int) -> bytes:
+        message = f"{count} log lines were left out: the terminal is too slow"
+        return f"{format_record(self.log, '', 'warning', message, {}, datetime.now(UTC))}\n".encode()
+
+
+def diagnostic_lines(item: Diagnostic, *, color: bool) -> Iterable[str]:
+    """A diagnostic as text: message with its code, place, the line with a caret, what to do."""
+    code = "33" if item.severity == "warning" else "31"
+    word = colored(f"{item.severity}:", code, color=color)
+    yield f"{word} {item.message} {colored(f'[{item.code}]', '2', color=color)}"
+    if item.where is not None:
+        yield f"  at {item.where}"
+    if item.excerpt:
+        yield from (f"    {line}" for line in item.excerpt.splitlines())
+    if item.hint:
+        yield f"  hint: {item.hint}"
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
