@@ -118,8 +118,8 @@ class VerbOutcome:
 class RefusedError(DStreamError):
     """A provider answered the command line with `status: error`.
 
-    `exit_code` is that of the table for the provider's own; `problems` name options by path:
-    `{"path": [...], "message": "..."}`.
+    `role` says which provider; `exit_code` is that of the table for the provider's own; `problems` name options by
+    path: `{"path": [...], "message": "..."}`.
     """
 
     default_code = "provider/refused"
@@ -127,6 +127,7 @@ class RefusedError(DStreamError):
     def __init__(self, launch: ProviderLaunch, refusal: Refusal, exit_code: ExitCode):
         super().__init__(f"{launch}: {refusal.message}", code=refusal.code, hint=refusal.hint)
         self.exit_code = exit_code
+        self.role = launch.role
         self.problems = refusal.problems
 
 

@@ -83,13 +83,13 @@ def test_a_provider_that_ignores_everything_is_killed_in_time(orchestrator, chil
 
 
 def test_lines_that_a_stalled_output_does_not_take_are_told(orchestrator, child, tmp_path, wait_until):
-    notes = tmp_path / "journal"
+    target = tmp_path / "out"
     one = orchestrator(
-        child("good_input.py", "--lines", 0, "--journal", notes),
-        child("good_output.py", "--stall-after", 1),
+        child("good_input.py", "--lines", 0),
+        child("good_output.py", "--stall-after", 1, "--file", target),
         stop_timeout=3.0,
     )
-    wait_until(lambda: notes.exists() or time.sleep(0.5) or True)
+    wait_until(lambda: size(target) > 0)
     one.process.send_signal(signal.SIGTERM)
     outcome = one.outcome()
     assert outcome["failure"] is not None

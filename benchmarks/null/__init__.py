@@ -1,0 +1,1 @@
+"""An output that goes nowhere, for benchmarks only."""
