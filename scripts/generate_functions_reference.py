@@ -24,7 +24,7 @@ clock or chance is left out, so that the same file with the same variables and e
 
 - Arguments are converted: where a string is wanted, `5` will do, and `"5"` where a number is.
 - Null is refused, but for the parameters of `coalesce`, `coalescelist`, `contains`, `format`, `formatlist`,
-  `jsonencode`, `lookup`, `merge` and the conversions.
+  `jsonencode`, `lookup`, `merge`, `yamlencode` and the conversions.
 - `name...` stands for any number of arguments. A list becomes the arguments of a call with `...` behind it:
   `max([1, 2, 3]...)`.
 - Characters are what a reader calls so (grapheme clusters): `length("🇩🇪")` is 1.

@@ -63,7 +63,7 @@ def main() -> None:
         console.print(Text.from_ansi(line))
     picture = console.export_svg(title="dstream", clear=False)
     # No font is fetched from anywhere: the reader's own monospace one will do.
-    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    picture = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", picture, flags=re.DOTALL)
     picture = picture.replace("Fira Code", "ui-monospace, Menlo, Consolas")
     (ROOT / "docs" / "demo.svg").write_text(picture, encoding="utf-8")
 

@@ -77,7 +77,8 @@ def test_many_files_at_once(file_input: list[Path], tmp_path: Path) -> None:
     with ProviderProcess(file_input, "input", {"path": f"{folder}/*.jsonl", "follow": True}) as provider:
         provider.wait_ready()
         assert numbers(provider.envelopes(400)) == list(range(400))
-        (folder / "200.jsonl").open("a").write('{"n":1000}\n')
+        with (folder / "200.jsonl").open("a") as file:
+            file.write('{"n":1000}\n')
         assert numbers(provider.envelopes(1)) == [1000]
 
 

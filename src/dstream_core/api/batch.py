@@ -129,8 +129,9 @@ class Batch(Sequence[ReceivedEnvelope]):
         if isinstance(numbers, range):
             self._ledger.acknowledge(numbers[0], numbers[-1], size)
             return
-        for index, number in enumerate(numbers):
-            self._ledger.acknowledge(number, number, size if index == 0 else 0)
+        for first, last in _runs(numbers):
+            self._ledger.acknowledge(first, last, size)
+            size = 0
 
     def ack_line(self, envelope: ReceivedEnvelope) -> None:
         """One line of the batch is durable."""
@@ -153,3 +154,14 @@ class Batch(Sequence[ReceivedEnvelope]):
         size = min(len(envelope.line), self._unreleased)
         self._unreleased -= size
         return size
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The runs of consecutive numbers in a rising sequence that is not empty."""
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if number != last + 1:
+            yield first, last
+            first = number
+        last = number
+    yield first, last

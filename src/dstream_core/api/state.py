@@ -32,6 +32,7 @@ class State:
         self._provider = provider
         self._task = task
         self._identity: str | None = None
+        self._document: dict[str, Any] = {}
         self._positions: dict[str, Any] | None = None
         self._lock = threading.Lock()
 
@@ -61,7 +62,9 @@ class State:
                     "one run asked for the state of two sources", code="state/two-sources", hint="use partitions"
                 )
             self._identity = identity
-            return self._loaded().get(partition)
+            positions = self._loaded()
+            self._check({"identity": identity})
+            return positions.get(partition)
 
     def partitions(self) -> tuple[str, ...]:
         """The partitions that have a stored position."""
@@ -89,19 +92,19 @@ class State:
                 "format": FORMAT,
                 "provider": self._provider,
                 "task": self._task,
-                "identity": self._identity or "",
+                "identity": self._document.get("identity", "") if self._identity is None else self._identity,
                 "partitions": merged,
             }
             make_private_directory(self._path.parent)
             replace_file(self._path, json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
-            self._positions = merged
+            self._document, self._positions = document, merged
 
     def _loaded(self) -> dict[str, Any]:
         if self._positions is None:
             document = self._read()
-            if document is not None:
-                self._check(document)
-            self._positions = document["partitions"] if document else {}
+            self._document = document or {}
+            self._check({"provider": self._provider, "task": self._task})
+            self._positions = self._document.get("partitions", {})
         return self._positions
 
     def _read(self) -> dict[str, Any] | None:
@@ -121,12 +124,9 @@ class State:
             raise self._unreadable(f"it has format {document.get('format')!r}, this version reads {FORMAT}")
         return document
 
-    def _check(self, document: Mapping[str, Any]) -> None:
-        expected = {"provider": self._provider, "task": self._task}
-        if self._identity is not None:
-            expected["identity"] = self._identity
+    def _check(self, expected: Mapping[str, str]) -> None:
         for member, here in expected.items():
-            stored = document.get(member, "")
+            stored = self._document.get(member, here)
             if stored != here:
                 what = "source" if member == "identity" else member
                 raise ConfigurationError(

@@ -1,49 +1,17 @@
-"""`dstream`: the app, its commands, and the one place where errors become messages and exit codes."""
+"""`dstream`: the one place where a command line starts and where errors become messages and exit codes."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from dstream_core.cli.commands import (
-    check,
-    destroy,
-    discover,
-    fmt,
-    init,
-    lint,
-    plan,
-    providers,
-    run,
-    status,
-    tasks,
-)
-from dstream_core.cli.extensions import ExtensibleGroup
-from dstream_core.cli.globals import takes_globals
 from dstream_core.cli.render import Screen
-from dstream_core.cli.session import Shared
+from dstream_core.cli.session import Flags, Shared
 from dstream_core.errors import DStreamError, ExitCode, exit_code_of
 
-
-def make_app() -> typer.Typer:
-    """The app with all commands of the core."""
-    app = typer.Typer(
-        name="dstream",
-        help="Terraform for data streaming: tasks in dstream.hcl, providers by `pip install`.",
-        cls=ExtensibleGroup,
-        invoke_without_command=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["--help", "-h"]},
-    )
-    app.callback()(takes_globals(_before_the_verb))
-    for module in (run, init, plan, status, destroy, discover, check, lint, fmt, tasks):
-        module.register(app)
-    providers.register(app)
-    return app
+_LIST = ["providers", "list"]
+_COMPLETION = "_DSTREAM_COMPLETE"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,25 +48,19 @@ def run_command_line(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str], shared: Shared) -> int:
-    command = typer.main.get_command(make_app())
+    if arguments[:2] == _LIST and arguments[2:] in ([], ["--json"]) and _COMPLETION not in os.environ:
+        return _list_providers(shared, json="--json" in arguments)
+    from dstream_core.cli.parser import parse_and_run  # noqa: PLC0415  see _list_providers
+
     try:
-        command.main(arguments, prog_name="dstream", obj=shared)
+        parse_and_run(arguments, shared)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return int(ExitCode.DONE)
 
 
-def _before_the_verb(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    shared = context.find_object(Shared)
-    assert shared is not None, "main puts it there"
-    if version:
-        from importlib_metadata import version as version_of  # noqa: PLC0415  30 ms for this flag only
+def _list_providers(shared: Shared, *, json: bool) -> int:
+    """`dstream providers list` as scripts call it: typer would cost more than all the rest of it."""
+    from dstream_core.cli.provider_table import show_installed  # noqa: PLC0415  only this command pays
 
-        shared.screen.line(f"dstream {version_of('dstream-core')}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        shared.screen.line(context.get_help())
-        raise typer.Exit
+    return show_installed(shared.session(Flags(json=json)))

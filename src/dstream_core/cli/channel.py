@@ -50,8 +50,7 @@ class Channel:
         self._thread: threading.Thread | None = None
         self._dropped = 0
         self._busy = False
-        self._footer = b""
-        self._footer_shown = False
+        self._footer = self._shown = b""
         self.backlog = 0
         self.broken = False
         self.on_broken: Callable[[], None] | None = None
@@ -85,10 +84,10 @@ class Channel:
             return self._changed.wait_for(lambda: self._idle() or self.broken, seconds)
 
     def _idle(self) -> bool:
-        return not self._items and not self._busy and not self._dropped and not self._footer_due()
+        return not self._busy and not self._due()
 
-    def _footer_due(self) -> bool:
-        return bool(self._footer) != self._footer_shown
+    def _due(self) -> bool:
+        return bool(self._items) or self._dropped > 0 or self._footer != self._shown
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -97,25 +96,23 @@ class Channel:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        shown = b""
         while True:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._items or self._dropped or self._footer != shown)
-                items, size = self._take()
-                dropped, self._dropped = (0, self._dropped) if self._items else (self._dropped, 0)
-                footer = self._footer
+                self._changed.wait_for(self._due)
                 self._busy = True
+                items, size = self._take()
+                dropped = 0 if self._items else self._dropped  # said where the lines are missing, not before others
+                self._dropped -= dropped
+                clear, footer = b"\r\x1b[K" if self._shown else b"", self._footer
             data = b"".join(item.make() for item in items)
             if dropped and self._dropped_line is not None:
                 data += self._dropped_line(dropped)
-            clear = b"\r\x1b[K" if shown else b""
             self._write_all(clear + data + footer)
-            shown = footer
             with self._changed:
                 self.backlog -= size
-                self._footer_shown = bool(footer)
+                self._shown = footer
 
     def _take(self) -> tuple[list[Item], int]:
         items: list[Item] = []
@@ -146,6 +143,7 @@ class Channel:
         with self._changed:
             self.broken = True
             self._items.clear()
+            self._footer = b""
             self._changed.notify_all()
         if self.on_broken is not None:
             self.on_broken()

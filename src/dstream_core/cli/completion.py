@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -23,15 +24,13 @@ def complete_task(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_provider(incomplete: str) -> list[str]:
     """IDs of installed providers."""
-    from dstream_core.engine.providers import list_providers  # noqa: PLC0415  only a completion of it pays
+    from dstream_core.providers.discovery import discover  # noqa: PLC0415  only a completion of it pays
 
-    return sorted({row.id for row in list_providers() if row.id.startswith(incomplete)})
+    return sorted({row.id for row in discover().providers if row.id.startswith(incomplete)})
 
 
-def _config(context: typer.Context) -> Path:
-    while context is not None:
-        given = context.params.get("config")
-        if given:
-            return Path(given)
-        context = context.parent  # type: ignore[assignment]  # the loop ends there
-    return Path()
+def _config(context: Any) -> Path:
+    given = context.params.get("config")
+    if given:
+        return Path(given)
+    return _config(context.parent) if context.parent is not None else Path()

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from dstream_core.api.info import CommandInfo
-from dstream_core.cli.quick import QuickGroup
+from dstream_core.cli.quick import QuickCommand, QuickGroup
 from dstream_core.errors import ProviderError
 
 
@@ -27,7 +27,23 @@ class ExtensibleGroup(QuickGroup):
         if found is not None or cmd_name.startswith("-"):
             return found
         info = next((info for info in _plugin_commands() if info.name == cmd_name), None)
-        return None if info is None else _load(info)
+        return None if info is None else PluginCommand(info)
+
+
+class PluginCommand(QuickCommand):
+    """A plugin's command, which is imported when it is called and not for the help.
+
+    Args:
+        info: what the plugin says of it.
+    """
+
+    def __init__(self, info: CommandInfo):
+        super().__init__(info.name, help=info.help, rich_markup_mode=None)
+        self._info = info
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself, by which it is run."""
+        return _load(self._info).make_context(info_name, args, parent=parent, **extra)
 
 
 _found: list[Sequence[CommandInfo]] = []

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dstream_core.cli.render import Screen
-from dstream_core.cli.texts import counts_of, plan_lines
-from dstream_core.engine.redaction import LazyRedactor
-from dstream_core.protocol.names import Verb
-from dstream_core.protocol.result import Result
+
+if TYPE_CHECKING:
+    from dstream_core.engine.redaction import LazyRedactor
+    from dstream_core.protocol.names import Verb
+    from dstream_core.protocol.result import Result
 
 
 class TerminalFront:
@@ -26,6 +28,7 @@ class TerminalFront:
     def __init__(self, screen: Screen, *, text_is_talk: bool = False):
         self._screen = screen
         self._text_is_talk = text_is_talk
+        self._counted = (0.0, 0)
 
     @property
     def interactive(self) -> bool:
@@ -37,12 +40,30 @@ class TerminalFront:
         """Whether text that providers print may be coloured."""
         return self._screen.color_err if self._text_is_talk else self._screen.color_out
 
+    @property
+    def live(self) -> bool:
+        """Whether there is a place for a live line: a terminal that the output's text does not share."""
+        screen = self._screen
+        return screen.stderr_is_terminal and not screen.stdout_is_terminal and screen.log.format == "text"
+
+    def counts(self, records: int, acknowledged: int, size: int) -> None:
+        """Draws the live line."""
+        now = time.monotonic()
+        seconds = now - self._counted[0]
+        rate = (records - self._counted[1]) / seconds if self._counted[0] and seconds > 0 else 0.0
+        self._counted = (now, records)
+        self._screen.footer(
+            f"{records} records, {acknowledged} acknowledged, {size / 1e6:.1f} MB, {rate:.0f} records/s"
+        )
+
     def redact_with(self, redactor: LazyRedactor) -> None:
         """Masks these secrets from now on; they are gathered while the providers start."""
         self._screen.redact_with(redactor)
 
     def show_plan(self, task: str, result: Result, *, destroy: bool) -> None:
         """Shows a plan on stderr, before a question."""
+        from dstream_core.cli.texts import counts_of, plan_lines  # noqa: PLC0415  quick start: for a question only
+
         what = "destroy" if destroy else "init"
         self._screen.say(f"{what} of task {task} would do this:\n")
         for line in plan_lines(result, counts_of(result), done=False, color=self._screen.color_err):
@@ -53,6 +74,8 @@ class TerminalFront:
         if self._text_is_talk:
             self._screen.json({"task": task, "verb": verb, **document})
             return
+        from dstream_core.cli.texts import counts_of, plan_lines  # noqa: PLC0415  quick start: for a failure only
+
         for line in plan_lines(result, counts_of(result), done=True, color=self._screen.color_err):
             self._screen.say(line)
 
@@ -95,3 +118,4 @@ class TerminalFront:
     def stop_no_more(self) -> None:
         """The run is over: a reader that goes away now changes nothing."""
         self._screen.out.on_broken = None
+        self._screen.footer("")

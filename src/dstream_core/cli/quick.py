@@ -17,7 +17,7 @@ _ADAPTER = "_runtime_param"
 class PlainValue:
     """Takes a value as the command line has it: text, or a list of texts."""
 
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002  typer's signature
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """The value itself; of what may be repeated, a list."""
         if param.multiple or param.nargs == -1:
             return list(value or ())

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dstream_core.cli.channel import Channel, Item
+from dstream_core.cli.columns import colored, columns
 from dstream_core.cli.logs import LogSettings, format_line, format_record
-from dstream_core.cli.texts import colored, columns
-from dstream_core.engine.redaction import LazyRedactor, Redactor, StreamMask
 from dstream_core.errors import Diagnostic, DiagnosticsError, DStreamError
 from dstream_core.protocol.exact_json import encode_json
+
+if TYPE_CHECKING:
+    from dstream_core.engine.redaction import LazyRedactor
 
 REPORT_BUGS = "please report it at the project's issue tracker, with what is above"
 """Where bugs go; the one place that says so."""
@@ -42,17 +45,15 @@ class Screen:
         self.log = LogSettings(color=self.color_err)
         self.out = Channel(_STDOUT)
         self.err = Channel(_STDERR, limit=LOG_BACKLOG, dropped=self._dropped)
-        self._redactor = LazyRedactor(tuple)
-        self._stream = StreamMask()
+        self._redactor: LazyRedactor | None = None
 
     def redact_with(self, redactor: LazyRedactor) -> None:
         """Masks these secrets from now on."""
         self._redactor = redactor
 
-    @property
-    def redactor(self) -> Redactor:
-        """The secrets to mask; the first call may take as long as an import of pydantic."""
-        return self._redactor.get()
+    def mask(self, data: bytes) -> bytes:
+        """Whole lines without secrets; the first call may take as long as an import of pydantic."""
+        return data if self._redactor is None else self._redactor.get().mask(data)
 
     @classmethod
     def of_process(cls) -> Screen:
@@ -63,17 +64,17 @@ class Screen:
 
     def text(self, data: bytes) -> None:
         """Text of a provider for the user: nothing of it may be lost; returns at once."""
-        self.out.put(Item(len(data), lambda: self._stream.feed(data, self.redactor)))
+        self.out.put(Item(len(data), lambda: self._masked_text(data)))
 
     def line(self, text: str = "") -> None:
         """A line of data."""
         data = f"{text}\n".encode("utf-8", "surrogateescape")
-        self.out.put(Item(len(data), lambda: self.redactor.mask(data)))
+        self.out.put(Item(len(data), lambda: self.mask(data)))
 
     def json(self, document: Any) -> None:
         """A JSON document on one line."""
         data = encode_json(document) + b"\n"
-        self.out.put(Item(len(data), lambda: self.redactor.mask(data)))
+        self.out.put(Item(len(data), lambda: self.mask(data)))
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table; drawn on a terminal, plain columns elsewhere."""
@@ -90,7 +91,7 @@ class Screen:
     def say(self, text: str) -> None:
         """A line for the person in front, on stderr."""
         data = f"{text}\n".encode("utf-8", "backslashreplace")
-        self.err.put(Item(len(data), lambda: self.redactor.mask(data)))
+        self.err.put(Item(len(data), lambda: self.mask(data)))
 
     def record(self, source: str, level: str, message: str, fields: Mapping[str, Any]) -> None:
         """A log record; returns at once."""
@@ -100,7 +101,7 @@ class Screen:
 
         def make() -> bytes:
             text = format_record(self.log, source, level, message, fields, now)
-            return self.redactor.mask(f"{text}\n".encode("utf-8", "backslashreplace"))
+            return self.mask(f"{text}\n".encode("utf-8", "backslashreplace"))
 
         self.err.put(Item(len(message) + 100, make, droppable=level in ("debug", "info")))
 
@@ -112,7 +113,7 @@ class Screen:
 
         def make() -> bytes:
             # masked as bytes: what is cut off may end within a secret, and a secret need not be UTF-8
-            masked = self.redactor.mask_cut(line) if dropped else self.redactor.mask(line)
+            masked = self._mask_cut(line) if dropped else self.mask(line)
             text = masked.decode("utf-8", "replace")
             text += f" … ({dropped} bytes more)" if dropped else ""
             return f"{format_line(self.log, source, text, now)}\n".encode("utf-8", "backslashreplace")
@@ -147,20 +148,33 @@ class Screen:
 
         self.say("".join(traceback.format_exception(error)).rstrip())
 
+    def footer(self, text: str) -> None:
+        """A line that stays below the log, on a terminal; empty removes it."""
+        self.err.set_footer(text[: max(shutil.get_terminal_size().columns - 1, 10)].encode())
+
     def ask(self, question: str) -> bool:
         """A question on the terminal; anything but yes is a no."""
         data = f"{question} [y/N] ".encode("utf-8", "backslashreplace")
         self.out.flush()
-        self.err.put(Item(len(data), lambda: self.redactor.mask(data)))
+        self.err.put(Item(len(data), lambda: self.mask(data)))
         self.err.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def close(self) -> None:
         """Waits until what was said is said; data is never lost, the log may not hold up the end for long."""
-        self.out.put(Item(0, lambda: self._stream.finish()))
+        self.out.put(Item(0, self._rest_of_text))
         self.err.set_footer(b"")
         self.out.flush()
         self.err.flush(_LAST_WORDS)
+
+    def _masked_text(self, data: bytes) -> bytes:
+        return data if self._redactor is None else self._redactor.stream.feed(data, self._redactor.get())
+
+    def _rest_of_text(self) -> bytes:
+        return b"" if self._redactor is None else self._redactor.stream.finish()
+
+    def _mask_cut(self, line: bytes) -> bytes:
+        return line if self._redactor is None else self._redactor.get().mask_cut(line)
 
     def _dropped(self, count: int) -> bytes:
         message = f"{count} log lines were left out: the terminal is too slow"

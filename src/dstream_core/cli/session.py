@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dstream_core.cli.front import TerminalFront
 from dstream_core.cli.logs import Format, parse_level
 from dstream_core.cli.render import Screen
-from dstream_core.engine.request import Request
 from dstream_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dstream_core.engine.request import Request
 
 LEVEL_VARIABLE = "DSTREAM_LOG_LEVEL"
 
@@ -99,6 +101,8 @@ class Session:
 
     def request(self) -> Request:
         """What the engine needs."""
+        from dstream_core.engine.request import Request  # noqa: PLC0415  quick start: `providers list` needs none
+
         flags = self.flags
         return Request(self.config, self.environment, flags.variables, flags.variable_files, flags.state_dir)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dstream_core.cli.columns import colored
 from dstream_core.protocol.result import Resource, Result, count_changes
-from dstream_core.runtime.values import RunOutcome
+
+if TYPE_CHECKING:
+    from dstream_core.runtime.values import RunOutcome
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "-/+", "same": " ", "read": " "}
 _SIGN_COLORS = {"create": "32", "update": "33", "delete": "31", "replace": "35"}
@@ -41,15 +44,6 @@ def status_rows(result: Result) -> list[tuple[str, ...]]:
         (resource.type, resource.name or resource.id, resource.state or resource.action or "", resource.detail or "")
         for resource in result.resources
     ]
-
-
-def columns(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table without lines, for what is not a terminal; columns that are empty throughout are left out."""
-    cells = [[" ".join(str(cell).split()) for cell in row] for row in rows]
-    used = [index for index, _ in enumerate(headers) if not cells or any(row[index] for row in cells)]
-    widths = {index: max(len(headers[index]), *(len(row[index]) for row in cells), 0) for index in used}
-    for row in [list(headers), *cells]:
-        yield "  ".join(row[index].ljust(widths[index]) for index in used).rstrip()
 
 
 def summary_line(outcome: RunOutcome, dead_letters: str) -> str:
@@ -110,11 +104,6 @@ def duration_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def colored(text: str, code: str, *, color: bool) -> str:
-    """The text in a colour, if colours are shown."""
-    return f"\x1b[{code}m{text}\x1b[0m" if color and code else text
 
 
 def hcl_value(value: Any) -> str:

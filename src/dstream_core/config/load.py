@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dstream_core.config.blocks import check_settings, read_task
@@ -39,7 +40,7 @@ def load_project(
     """
     project, collector = _load(Path(path), variables, variable_files, environment)
     collector.raise_errors()
-    return project
+    return replace(project, warnings=tuple(in_order(collector.items)))
 
 
 def evaluate_task(project: Project, name: str) -> Task:

@@ -337,7 +337,7 @@ def _parsed(source: Source, variable: Variable, given: TextValue, environment: M
 def _misfit(
     source: Source, variable: Variable, given: GivenValue, reason: str, hint: str | None = None
 ) -> DiagnosticsError:
-    """The error for a value from outside: at its place in a file, else at the declaration."""
+    """The error for a value from outside: at its place in a file, else at the declaration; without it (invariant 5)."""
     if isinstance(given, FileValue):
         shown = None if variable.sensitive else given.excerpt
         message = f'The value of the variable "{variable.name}" does not fit: {reason}.'

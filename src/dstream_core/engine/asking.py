@@ -136,9 +136,16 @@ def option_diagnostic(
     """A diagnostic about one option of a block."""
     by_name = code in ("options/unknown", "options/twice")
     where = block.name_place_of(path) if by_name else block.place_of(path)
-    name = _option_name(path)
-    text = f"{block.reference}: option `{name}` {message}" if name else f"{block.reference}: {message}"
+    text = f"{block.reference}: {_about(_option_name(path), message, code)}"
     return Diagnostic(code, text, where, hint, excerpt(project.source, where))
+
+
+def _about(name: str, message: str, code: str) -> str:
+    if not name:
+        return message
+    if code == "options/unknown":
+        return f"there is no option `{name}`"
+    return f"option `{name}`{':' if message[:1].isupper() else ''} {message}"
 
 
 def _option_name(path: Sequence[str | int]) -> str:

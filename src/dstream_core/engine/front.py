@@ -22,6 +22,13 @@ class Front(Observer, Protocol):
     def color(self) -> bool:
         """Whether text that providers print reaches a terminal that takes colours."""
 
+    @property
+    def live(self) -> bool:
+        """Whether it shows how far a run got, and so wants `counts`."""
+
+    def counts(self, records: int, acknowledged: int, size: int) -> None:
+        """How far a run got: records and bytes handed to the output, records acknowledged."""
+
     def redact_with(self, redactor: LazyRedactor) -> None:
         """From now on mask these secrets in everything that is shown (invariant 5)."""
 

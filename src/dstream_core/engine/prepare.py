@@ -10,8 +10,8 @@ from dstream_core.config.load import evaluate_task, load_project
 from dstream_core.config.model import Project, ProviderBlock, Task
 from dstream_core.engine.front import Front
 from dstream_core.engine.project_folder import ProjectFolder, project_folder
-from dstream_core.engine.request import Request
 from dstream_core.engine.redaction import LazyRedactor
+from dstream_core.engine.request import Request
 from dstream_core.engine.secrets import block_secrets
 from dstream_core.errors import ConfigurationError, Diagnostic, DiagnosticsError, DStreamError, Place
 from dstream_core.protocol.names import Role
@@ -30,6 +30,7 @@ class Prepared:
         input: its input provider; None if it could not be found and the verb does not need it.
         output: its output provider.
         folder: where state lies.
+        redactor: knows the task's secrets, once it is asked for them.
     """
 
     request: Request
@@ -38,6 +39,7 @@ class Prepared:
     input: Resolved | None
     output: Resolved
     folder: ProjectFolder
+    redactor: LazyRedactor
 
     def block(self, role: Role) -> ProviderBlock:
         """The block of a role."""
@@ -71,7 +73,8 @@ def prepare(request: Request, task_name: str, front: Front, *, needs_input: bool
     )
     task = evaluate_task(project, task_name)
     found: dict[str, Resolved | None] = {}
-    front.redact_with(LazyRedactor(lambda: _secrets(task, found)))
+    redactor = LazyRedactor(lambda: _secrets(task, found))
+    front.redact_with(redactor)
     problems: list[Diagnostic] = []
     for block in (task.input, task.output):
         try:
@@ -85,7 +88,7 @@ def prepare(request: Request, task_name: str, front: Front, *, needs_input: bool
     if problems or sink is None:
         raise DiagnosticsError(problems)
     folder = project_folder(project.directory, request.state_dir)
-    return Prepared(request, project, task, source, sink, folder)
+    return Prepared(request, project, task, source, sink, folder, redactor)
 
 
 def reference(project: Project, block: ProviderBlock) -> Reference:

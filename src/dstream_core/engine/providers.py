@@ -45,11 +45,6 @@ class Details:
         return document
 
 
-def list_providers() -> tuple[Installed, ...]:
-    """All installed providers, broken ones with their reason."""
-    return discover().providers
-
-
 def show_provider(provider_id: str) -> list[Details]:
     """An installed provider with its options; one for each distribution that brings it.
 

@@ -179,6 +179,8 @@ class LazyRedactor:
         self._gather = gather
         self._lock = threading.Lock()
         self._made: Redactor | None = None
+        self.stream = StreamMask()
+        """What is held of text that came in part."""
 
     def get(self) -> Redactor:
         """The redactor."""

@@ -20,11 +20,26 @@ from dstream_core.runtime.values import RefusedError, RunOutcome
 
 @dataclass(frozen=True)
 class RunReport:
-    """What came of a run, and where its dead letters lie."""
+    """What came of a run.
+
+    Attributes:
+        task: the task.
+        outcome: the numbers, and the failure if there was one.
+        dead_letters: where its dead letters lie.
+        positions: where the input's positions lie.
+    """
 
     task: str
     outcome: RunOutcome
     dead_letters: Path
+    positions: Path
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether there was nothing behind what earlier runs delivered."""
+        outcome = self.outcome
+        ended = outcome.failure is None and outcome.reason == "end of input"
+        return ended and outcome.records == 0 and any(self.positions.iterdir())
 
 
 def run(request: Request, task_name: str, front: Front) -> RunReport:
@@ -48,15 +63,18 @@ def run(request: Request, task_name: str, front: Front) -> RunReport:
         for role in ROLES:
             if prepared.provider(role).older:
                 _say_older(prepared, role == "input", front)
+        prepared.redactor.prepare()
         outcome = run_pipeline(
             make_launch(prepared, "input", "run"),
             make_launch(prepared, "output", "run", source=source, color=front.color),
             claims=[held],
             observer=front,
             stop_timeout=prepared.task.settings.stop_timeout,
+            on_counts=front.counts if front.live else None,
         )
     outcome = replace(outcome, failure=_with_place(prepared, outcome.failure))
-    return RunReport(task_name, outcome, prepared.folder.dead_letters(task_name))
+    folder = prepared.folder
+    return RunReport(task_name, outcome, folder.dead_letters(task_name), folder.state(task_name, "input"))
 
 
 def _say_older(prepared: Prepared, is_input: bool, front: Front) -> None:

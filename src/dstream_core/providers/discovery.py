@@ -81,9 +81,7 @@ def _manager() -> PluginManager:
 
 
 def _ask(manager: PluginManager, entry_point: EntryPoint) -> tuple[list[Installed], list[CommandInfo]]:
-    distribution = entry_point.dist
-    name = distribution.name if distribution is not None else "?"
-    version = str(distribution.version) if distribution is not None else ""
+    name, version = _name_and_version(entry_point)
     try:
         with _registered(manager, entry_point) as plugin:
             infos = _flatten(_call(manager, "dstream_provider", plugin), ProviderInfo)
@@ -94,6 +92,14 @@ def _ask(manager: PluginManager, entry_point: EntryPoint) -> tuple[list[Installe
         reason = "it implements neither dstream_provider nor dstream_commands"
         return [Installed(entry_point.name, name, version, "broken", reason)], []
     return [Installed(info.id, name, info.version or version, info=info) for info in infos], commands
+
+
+def _name_and_version(entry_point: EntryPoint) -> tuple[str, str]:
+    """Of the distribution; its file is read directly, for the library's way loads the parser for e-mail: 20 ms."""
+    distribution = entry_point.dist
+    text = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "") if distribution else ""
+    headers = dict(line.split(": ", 1) for line in text.partition("\n\n")[0].splitlines() if ": " in line)
+    return headers.get("Name", "?"), headers.get("Version", "")
 
 
 @contextlib.contextmanager

@@ -110,8 +110,8 @@ class _Names:
         folded = {_fold(name): name for name in properties}
         renamed: dict[str, Any] = {}
         for key, item in value.items():
-            known = key if key in properties else folded.get(_fold(key), key)
-            target = key if known != key and known in value else known  # both spellings: the schema judges
+            known = str(key if key in properties else folded.get(_fold(key), key))
+            target = str(key) if known != key and known in value else known  # both spellings: the schema judges
             self._written[(*at, target)] = key
             renamed[target] = self.rename(properties.get(target), item, (*at, target))
         return renamed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from dstream_core.errors import DStreamError, ProviderError
@@ -17,6 +17,9 @@ from dstream_core.runtime.run_state import RunState, early_exit
 from dstream_core.runtime.running import Running, first_of
 from dstream_core.runtime.starting import EndAskedError, start
 from dstream_core.runtime.values import STOP_TIMEOUT, Observer, ProviderLaunch, RunOutcome, StopReason
+
+COUNTS_EVERY = 0.5
+"""Seconds between two looks at how far the data got."""
 
 
 class UndeliveredError(ProviderError):
@@ -32,6 +35,7 @@ def run_pipeline(
     claims: Sequence[Claim],
     observer: Observer,
     stop_timeout: float = STOP_TIMEOUT,
+    on_counts: Callable[[int, int, int], None] | None = None,
 ) -> RunOutcome:
     """Stream from the input to the output until the input ends, a signal asks for the end, or something fails.
 
@@ -43,19 +47,25 @@ def run_pipeline(
         claims: held claims that the guardian and every child inherit (invariant 6).
         observer: told what happens.
         stop_timeout: seconds for all the steps of the shutdown together.
+        on_counts: told (records, acknowledged, bytes) twice a second while data may flow, for a live view.
 
     Returns:
         What came of it; a failure is in the outcome, not raised.
     """
-    return asyncio.run(_run(input, output, claims, observer, stop_timeout))
+    return asyncio.run(_run(input, output, claims, observer, stop_timeout, on_counts))
 
 
 async def _run(
-    source: ProviderLaunch, sink: ProviderLaunch, claims: Sequence[Claim], observer: Observer, stop_timeout: float
+    source: ProviderLaunch,
+    sink: ProviderLaunch,
+    claims: Sequence[Claim],
+    observer: Observer,
+    stop_timeout: float,
+    on_counts: Callable[[int, int, int], None] | None,
 ) -> RunOutcome:
     began = time.monotonic()
     async with Guardian(claims) as guardian:
-        run = RunState(Alarms(guardian), observer, stop_timeout)
+        run = RunState(Alarms(guardian), observer, stop_timeout, on_counts=on_counts)
         work = asyncio.create_task(_start_stream_end(run, guardian, source, sink))
         at_once = asyncio.create_task(run.alarms.second_interrupt())
         await first_of(work, at_once)
@@ -87,6 +97,7 @@ async def _stream(run: RunState) -> None:
     assert run.relay is not None
     assert run.output is not None
     reads = asyncio.create_task(run.delivery.keep_taking_reads())
+    counts = asyncio.create_task(_keep_telling_counts(run))
     output, relay = run.output, run.relay
     try:
         while not relay.done.done() and run.alarms.signal is None:
@@ -97,6 +108,14 @@ async def _stream(run: RunState) -> None:
             await first_of(relay.done, relay.sink_broken, output.child.exited, *run.alarms.futures())
     finally:
         reads.cancel()
+        counts.cancel()
+
+
+async def _keep_telling_counts(run: RunState) -> None:
+    """Look again and again, until cancelled, if anybody wants to know."""
+    while run.on_counts is not None and run.delivery is not None and run.relay is not None:
+        run.on_counts(run.delivery.written, run.delivery.acknowledged, run.relay.bytes)
+        await asyncio.sleep(COUNTS_EVERY)
 
 
 async def _output_failed(run: RunState, output: Running) -> DStreamError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dstream_core.errors import DStreamError, ProviderError
@@ -26,6 +27,7 @@ class RunState:
         finder, whole: what is done to the data of older providers.
         failure: the first thing that went wrong.
         stop_asked: the input was asked to stop.
+        on_counts: told how far the data got, for a live view.
     """
 
     alarms: Alarms
@@ -38,6 +40,7 @@ class RunState:
     whole: WholeLines | None = None
     failure: DStreamError | None = None
     stop_asked: bool = field(default=False)
+    on_counts: Callable[[int, int, int], None] | None = None
 
     @property
     def relay(self) -> Relay | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -17,19 +17,32 @@ _ASKING = (signal.SIGTERM, signal.SIGINT)
 
 
 def on_first_signal(action: Callable[[], None]) -> None:
-    """Calls `action` in a thread at the first SIGTERM or SIGINT; the second one ends the process as usual.
+    """Calls `action` in a thread at the first SIGTERM or SIGINT; the second one ends the process at once.
 
-    In a thread, because a handler runs in the middle of whatever the main thread does and must not wait for a lock
-    that it holds.
+    The system may deliver a signal to any thread, and the interpreter calls handlers in the main thread only, which
+    may be blocked for as long as it likes. So the byte that the interpreter writes at once, whatever the main thread
+    does, is what counts. And an action may wait for locks, which a handler must not.
     """
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        for each in _ASKING:
-            signal.signal(each, signal.SIG_DFL)
-        _thread.start_new_thread(action, ())
-
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for each in _ASKING:
-        signal.signal(each, handle)
+        signal.signal(each, _noted)
+    threading.Thread(target=_watch, args=(reader, action), name="dstream-signals", daemon=True).start()
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """A handler must exist for the byte to be written; the thread does the rest."""
+
+
+def _watch(reader: int, action: Callable[[], None]) -> None:
+    asked = False
+    while numbers := os.read(reader, 64):
+        for number in filter(_ASKING.__contains__, numbers):
+            if asked:
+                os._exit(128 + number)
+            asked = True
+            action()
 
 
 class Interrupter:

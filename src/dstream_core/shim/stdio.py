@@ -103,7 +103,9 @@ def take_stdio() -> tuple[CommandInput, ProtocolOutput]:
         os.close(null)
     if sys.stdout is not None:
         # A new one: the interpreter's own remembers that the real stdout could seek, if it was a file.
-        sys.stdout = open(_STDOUT, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stdout = open(  # noqa: SIM115  open for as long as the process lives
+            _STDOUT, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        )
     return CommandInput(private_input), ProtocolOutput(private_output)
 
 

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dstream_core.errors import DStreamError, ExitCode
+from dstream_core.protocol.command import Session
 from dstream_core.protocol.control import CONTROL_PREFIX
 from dstream_core.protocol.exact_json import decode_json
 from dstream_core.protocol.handshake import Refusal
@@ -68,6 +70,16 @@ class Subject:
         arguments.setdefault("environment", self.environment)
         arguments.setdefault("config", self.config)
         return ProviderProcess(self.command, self.role, **arguments)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What it answers to `describe`."""
+        with self.start(verb="describe", older=True, config={}) as provider:
+            lines = provider.read_rest(self.patience)
+            code = provider.wait(self.patience)
+        _expect(code == 0, f"describe ended with exit code {code}")
+        _expect(len(lines) == 1, f"describe wrote {len(lines)} lines, wanted is the manifest and nothing else")
+        return decode_manifest(lines[0], "the manifest")
 
 
 @dataclass(frozen=True)
@@ -138,15 +150,6 @@ def _check(*roles: Role, rule: str) -> Callable[[Callable[[Subject], None]], Cal
     return add
 
 
-def _manifest(subject: Subject) -> Manifest:
-    with subject.start(verb="describe", older=True, config={}) as provider:
-        lines = provider.read_rest(subject.patience)
-        code = provider.wait(subject.patience)
-    _expect(code == 0, f"describe ended with exit code {code}")
-    _expect(len(lines) == 1, f"describe wrote {len(lines)} lines, wanted is the manifest and nothing else")
-    return decode_manifest(lines[0], "the manifest")
-
-
 def _expect(condition: bool, message: str) -> None:
     if not condition:
         raise AssertionError(message)
@@ -154,7 +157,7 @@ def _expect(condition: bool, message: str) -> None:
 
 @_check(rule="`describe` prints the manifest, and nothing else")
 def _describe(subject: Subject) -> None:
-    manifest = _manifest(subject)
+    manifest = subject.manifest
     _expect(bool(manifest.name), "the manifest has no name")
     _expect(manifest.protocol == 1, "the manifest does not say protocol 1")
     _expect(subject.role in manifest.roles, f"the manifest does not name the role {subject.role}")
@@ -177,13 +180,13 @@ def _ready(subject: Subject) -> None:
         _expect(ready.protocol == 1, f"it announces protocol {ready.protocol}")
         _expect(ready.role == subject.role, f"it announces the role {ready.role}")
         announced = ACK_CAPABILITY in ready.capabilities
-    expected = ACK_CAPABILITY in _manifest(subject).capabilities
+    expected = ACK_CAPABILITY in subject.manifest.capabilities
     _expect(announced == expected, "`ready` and manifest do not agree about the capability ack")
 
 
 @_check(rule="an unknown option is refused with an error and exit code 2")
 def _unknown_option(subject: Subject) -> None:
-    if _manifest(subject).config_schema is None:
+    if subject.manifest.config_schema is None:
         raise NotApplicableError("it publishes no schema of its options")
     with subject.start(config={**subject.config, STRANGE_OPTION: "secret-value-91c2"}) as provider:
         refusal = provider.handshake(subject.patience)
@@ -197,8 +200,7 @@ def _unknown_option(subject: Subject) -> None:
 
 @_check(rule="a command line of any length is read whole")
 def _long_command(subject: Subject) -> None:
-    with subject.start() as probe:
-        session = replace(probe.session, state_dir=None, arguments={"padding": "x" * 3_000_000})
+    session = Session(subject.role, "test", arguments={"padding": "x" * 3_000_000})
     with subject.start(session=session) as provider:
         provider.wait_ready(subject.patience)
 
@@ -215,7 +217,7 @@ def _verb_without_answer(subject: Subject) -> None:
 
 @_check(rule="a lifecycle verb answers one result behind `ready` and exits")
 def _verbs_answer(subject: Subject) -> None:
-    commands = (_manifest(subject).commands or {}).get(subject.role, ())
+    commands = (subject.manifest.commands or {}).get(subject.role, ())
     asked: tuple[Verb, ...] = ("check", "status", "plan")
     answered = [verb for verb in asked if verb in commands]
     if not answered:
@@ -333,12 +335,12 @@ def _dead_letter(subject: Subject) -> None:
 
 
 def _needs_ack(subject: Subject) -> None:
-    if ACK_CAPABILITY not in _manifest(subject).capabilities:
+    if ACK_CAPABILITY not in subject.manifest.capabilities:
         raise NotApplicableError("it does not acknowledge")
 
 
 def _unanswered_verb(subject: Subject) -> Verb:
-    commands = (_manifest(subject).commands or {}).get(subject.role, ())
+    commands = (subject.manifest.commands or {}).get(subject.role, ())
     candidates: tuple[Verb, ...] = ("destroy", "init", "discover", "state")
     for verb in candidates:
         if verb not in commands:

@@ -91,14 +91,18 @@ class ProviderProcess:
     def __enter__(self) -> Self:
         if self._older:
             self._environment["DSTREAM_STATE_DIR"] = str(self.state_dir)
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._environment,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                start_new_session=True,
+            )
+        except OSError:
+            self._clean_up()
+            raise
         self._threads = [
             threading.Thread(target=self._read_stdout, daemon=True),
             threading.Thread(target=self._read_stderr, daemon=True),
@@ -121,8 +125,7 @@ class ProviderProcess:
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._clean_up()
 
     @property
     def pid(self) -> int:
@@ -202,7 +205,7 @@ class ProviderProcess:
         lines: list[bytes] = []
         deadline = time.monotonic() + seconds
         while len(lines) < count:
-            line = self.read_line(max(deadline - time.monotonic(), 0.01))
+            line = self.read_line(self._until(deadline))
             if line is None:
                 raise self._failure(f"stdout ended after {len(lines)} of {count} lines")
             lines.append(line)
@@ -212,7 +215,7 @@ class ProviderProcess:
         """All lines of stdout up to its end."""
         lines: list[bytes] = []
         deadline = time.monotonic() + seconds
-        while (line := self.read_line(max(deadline - time.monotonic(), 0.01))) is not None:
+        while (line := self.read_line(self._until(deadline))) is not None:
             lines.append(line)
         return lines
 
@@ -255,7 +258,7 @@ class ProviderProcess:
         counts: list[int] = []
         deadline = time.monotonic() + seconds
         while not counts or counts[-1] < count:
-            line = self.read_line(max(deadline - time.monotonic(), 0.01))
+            line = self.read_line(self._until(deadline))
             if line is None:
                 raise self._failure(f"stdout ended, acknowledged are {counts[-1:] or 'no'} of {count} lines")
             number = ack_of(decode_control(line) or {})
@@ -273,6 +276,10 @@ class ProviderProcess:
             raise self._failure(f"no result behind the handshake: {line!r}")
         return document
 
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll()
+
     def wait(self, seconds: float = PATIENCE) -> int:
         """Its exit code.
 
@@ -286,6 +293,17 @@ class ProviderProcess:
         for thread in self._threads:
             thread.join(seconds)
         return code
+
+    def _clean_up(self) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _until(self, deadline: float) -> float:
+        """Seconds left; a provider that writes for ever does not move the deadline."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise self._failure(f"not done in time, after {len(self.stdout)} lines on stdout")
+        return left
 
     def _session(self, session: Session | None, role: Role) -> Session:
         base = session or Session(role=role, task="test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -17,7 +18,6 @@ import pytest
 
 from dstream_core.protocol.exact_json import decode_json
 from dstream_core.testing import ProviderProcess
-import itertools
 
 Start = Callable[..., ProviderProcess]
 
@@ -60,7 +60,8 @@ def test_an_input_that_ends_by_itself_stores_what_was_acknowledged(start: Start)
     }
 
 
-def test_invariants_1_and_8_nothing_is_stored_before_its_acknowledgement_and_the_rest_comes_again(start: Start) -> None:
+def test_nothing_is_stored_before_its_acknowledgement_and_the_rest_comes_again(start: Start) -> None:
+    """Invariants 1 and 8."""
     with start("input", count=5) as provider:
         provider.wait_ready()
         provider.read_lines(5)
@@ -218,7 +219,8 @@ def test_a_failure_after_ready_is_a_log_record_and_an_exit_code(
         assert stored(provider) == ({"": 1} if lines else {})
 
 
-def test_invariant_4_no_stray_write_reaches_the_stream(start: Start) -> None:
+def test_no_stray_write_reaches_the_stream(start: Start) -> None:
+    """Invariant 4."""
     with start("input", mode="prints") as provider:
         provider.wait_ready()
         provider.write(b"this must not reach a subprocess\n")

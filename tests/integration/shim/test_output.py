@@ -144,7 +144,8 @@ INVALID = [
 ]
 
 
-def test_invariant_10_what_is_no_envelope_is_kept_byte_for_byte(start: Start) -> None:
+def test_what_is_no_envelope_is_kept_byte_for_byte(start: Start) -> None:
+    """Invariant 10."""
     with start("output", mode="count") as provider:
         provider.wait_ready()
         for line in INVALID:
@@ -300,7 +301,8 @@ def test_stray_lines_of_an_older_input_are_logged_and_done_but_what_could_be_dat
         assert "Polling" in provider.stderr
 
 
-def test_a_signal_ends_it_in_order_before_its_input(start: Start) -> None:
+@pytest.mark.parametrize("repetition", range(5))  # the system gives a signal to any thread
+def test_a_signal_ends_it_in_order_before_its_input(start: Start, repetition: int) -> None:
     with start("output", mode="count") as provider:
         provider.wait_ready()
         provider.send(lines(3))
@@ -309,6 +311,18 @@ def test_a_signal_ends_it_in_order_before_its_input(start: Start) -> None:
         provider.read_rest()
         assert provider.wait() == 1
         assert "a signal ended the output before its input did" in provider.stderr
+
+
+def test_a_second_signal_ends_it_at_once(start: Start) -> None:
+    with start("output", mode="slow", pause=600.0) as provider:
+        provider.wait_ready()
+        provider.send(lines(1))
+        provider.signal(signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while provider.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+            provider.signal(signal.SIGTERM)
+        assert provider.wait() in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 def test_a_stdout_that_nobody_reads_ends_it_quietly(environment: dict[str, str], tmp_path: Path) -> None:

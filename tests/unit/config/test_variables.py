@@ -104,7 +104,8 @@ def test_files(load: Callable[..., Task], write: Callable[..., Path]) -> None:
 def test_an_undeclared_variable_in_a_file_is_a_warning(write: Callable[..., Path]) -> None:
     path = write(declared("default = 1", "known"))
     values = write("knwn = 1\n", "values.hcl")
-    load_project(path, variable_files=[str(values)], environment={})
+    project = load_project(path, variable_files=[str(values)], environment={})
+    assert project.warnings == tuple(lint(path, variable_files=[str(values)], environment={}))
     [found] = lint(path, variable_files=[str(values)], environment={})
     assert (found.code, found.severity, str(found.where)) == ("variable/undeclared", "warning", f"{values}:1:1")
     assert found.hint is not None

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(session: Session, task: TaskArgument) -> int:
-    """Ask both providers of the task whether a run could begin; changes nothing."""
+    """Ask both providers whether a run could begin; changes nothing."""
     from dstream_core.engine.check import check as engine_check  # noqa: PLC0415  quick start: only this command pays
 
     rows = engine_check(session.request(), task, session.front())

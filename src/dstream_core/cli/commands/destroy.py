@@ -17,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def destroy(session: Session, task: TaskArgument, yes: YesOption = False) -> int:
-    """Take away what init made for the task, and nothing else."""
+    """Take away what init made for the task.
+
+    Nothing else is touched. On a terminal it shows its plan and asks.
+    """
     from dstream_core.engine.destroy import destroy as engine_destroy  # noqa: PLC0415  quick start: as above
 
     return show_changes(session, engine_destroy(session.request(), task, session.front(), yes=yes), done=True)

@@ -30,7 +30,10 @@ def fmt(
     ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what changes.")] = False,
 ) -> int:
-    """Bring configuration files into the one format; prints the names of those that change."""
+    """Bring configuration files into the one format.
+
+    Prints the names of those that change.
+    """
     # quick start: only this command pays for these
     from dstream_core.engine.fmt import Formatted, format_files, format_stdin  # noqa: PLC0415  as above
 

@@ -17,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def init(session: Session, task: TaskArgument, yes: YesOption = False) -> int:
-    """Create what the task's output needs. Run it twice and nothing changes the second time."""
+    """Create what the task's output needs.
+
+    Run it twice and nothing changes the second time. On a terminal it asks if something would be deleted or replaced.
+    """
     from dstream_core.engine.init import init as engine_init  # noqa: PLC0415  quick start: only this command pays
 
     return show_changes(session, engine_init(session.request(), task, session.front(), yes=yes), done=True)

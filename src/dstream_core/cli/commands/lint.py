@@ -25,7 +25,10 @@ def lint(
         typer.Argument(metavar="[TASK]", help="Check this task's providers only.", autocompletion=complete_task),
     ] = None,
 ) -> int:
-    """Show everything that is wrong with the configuration, with its place; starts nothing."""
+    """Show everything that is wrong with the configuration.
+
+    With its place and, where possible, a suggestion. Starts no provider.
+    """
     # quick start: only this command pays for these
     from dstream_core.config.diagnostics import to_json  # noqa: PLC0415  as above
     from dstream_core.engine.lint import lint as engine_lint  # noqa: PLC0415  as above

@@ -30,7 +30,7 @@ def plan(
         typer.Option("--detailed-exitcode", help="0: nothing to do, 2: there are changes, 1: any error."),
     ] = False,
 ) -> int:
-    """Show what init would do for the task; changes nothing."""
+    """Show what init would do; changes nothing."""
     from dstream_core.engine.plan import plan as engine_plan  # noqa: PLC0415  quick start: only this command pays
 
     report = engine_plan(session.request(), task, session.front(), destroy=destroy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,15 +14,12 @@ from dstream_core.cli.quick import QuickCommand, QuickGroup
 from dstream_core.cli.session import Session
 from dstream_core.errors import ExitCode
 
-if TYPE_CHECKING:
-    from dstream_core.providers.installed import Installed
-
-HEADERS = ("ID", "ROLES", "VERSION", "DISTRIBUTION", "CAPABILITIES", "STATUS", "SUMMARY")
-
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="What providers are installed, and what their options are.", cls=QuickGroup, invoke_without_command=True)
+    group = typer.Typer(
+        help="Show which providers are installed, and their options.", cls=QuickGroup, invoke_without_command=True
+    )
     group.callback()(takes_globals(_without_command))
     group.command("list", cls=QuickCommand)(with_session(list_installed))
     group.command("show", cls=QuickCommand)(with_session(show))
@@ -38,16 +35,9 @@ def _without_command(context: typer.Context) -> None:
 
 def list_installed(session: Session) -> int:
     """List the installed providers; a broken one with its reason."""
-    from dstream_core.engine.providers import list_providers  # noqa: PLC0415  quick start: only this command pays
+    from dstream_core.cli.provider_table import show_installed  # noqa: PLC0415  quick start: only this command pays
 
-    rows = list_providers()
-    if session.json:
-        session.screen.json([row.document() for row in rows])
-    elif rows:
-        session.screen.table(HEADERS, [_cells(row) for row in rows])
-    else:
-        session.screen.say("No providers are installed. For a start: pip install dstream-counter dstream-console")
-    return ExitCode.DONE
+    return show_installed(session)
 
 
 def show(
@@ -56,7 +46,7 @@ def show(
         str, typer.Argument(metavar="ID", help="An installed provider.", autocompletion=complete_provider)
     ],
 ) -> int:
-    """Show a provider: its options with types, defaults and descriptions, and a snippet to paste."""
+    """Show a provider: its options, and a snippet to paste."""
     from dstream_core.engine.providers import show_provider  # noqa: PLC0415  quick start: only this command pays
 
     found = show_provider(provider_id)
@@ -74,7 +64,10 @@ def describe(
     session: Session,
     path: Annotated[str, typer.Argument(metavar="PATH", help="An executable provider; it is started.")],
 ) -> int:
-    """Start an executable to ask what it is; prints its manifest, as NAME.provider.json beside it wants it."""
+    """Start an executable to ask what it is; prints its manifest.
+
+    Saved as NAME.provider.json beside the executable NAME, the manifest makes it a version-1 provider.
+    """
     # quick start: only this command pays for these
     from dstream_core.engine.providers import describe_provider  # noqa: PLC0415  as above
     from dstream_core.protocol.exact_json import decode_json  # noqa: PLC0415  as above
@@ -83,16 +76,3 @@ def describe(
     manifest = describe_provider(Path(path), session.front(text_is_talk=True))
     session.screen.json(decode_json(encode_manifest(manifest)))
     return ExitCode.DONE
-
-
-def _cells(row: Installed) -> tuple[str, ...]:
-    status = row.status if row.error is None else f"{row.status}: {row.error}"
-    return (
-        row.id,
-        ", ".join(row.roles),
-        row.version,
-        row.distribution,
-        ", ".join(row.capabilities()),
-        status,
-        row.summary,
-    )

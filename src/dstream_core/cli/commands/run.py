@@ -18,7 +18,11 @@ def register(app: typer.Typer) -> None:
 
 
 def run(session: Session, task: TaskArgument) -> int:
-    """Stream from the task's input to its output until the input ends or you end it."""
+    """Stream from the task's input to its output.
+
+    Ends when the input has no more, or in order when you press Ctrl-C or send SIGTERM. The next run goes on behind what
+    was delivered.
+    """
     from dstream_core.engine.run import run as engine_run  # noqa: PLC0415  quick start: only this command pays
 
     front = session.front(text_is_talk=False)
@@ -31,6 +35,9 @@ def run(session: Session, task: TaskArgument) -> int:
     if session.json:
         session.screen.json(summary_document(task, outcome, str(report.dead_letters)))
     session.screen.record("", "info", summary_line(outcome, str(report.dead_letters)), {})
+    if report.nothing_new:
+        message = f"nothing new since the last run; to begin again from the start, remove {report.positions}"
+        session.screen.record("", "info", message, {})
     if outcome.failure is not None:
         session.screen.error(outcome.failure)
     if outcome.reason == "SIGINT":

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dstream_core.cli.texts import colored, hcl_value
+from dstream_core.cli.columns import colored
+from dstream_core.cli.texts import hcl_value
 
 if TYPE_CHECKING:
     from dstream_core.engine.providers import Details, RoleDetails

@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(session: Session, task: TaskArgument) -> int:
-    """Show what of the task's infrastructure is there; ends with 1 if something is not as it should be."""
+    """Show what of the task's infrastructure is there.
+
+    Ends with 1 if something is not as it should be.
+    """
     from dstream_core.engine.status import status as engine_status  # noqa: PLC0415  quick start: as above
 
     report = engine_status(session.request(), task, session.front())

@@ -170,7 +170,7 @@ class Evaluator:
         return self._complete_literal(node, found.text)
 
     def _complete_literal(self, node: nodes.Action, text: str) -> Any:
-        """The value of a text that must be one whole literal; nothing of it goes into an error."""
+        """The value of a text that must be one whole literal; nothing of it goes into an error (invariant 5)."""
         hint = 'If it is a string, put the template in quotes: "{{ … }}".'
         try:
             parsed = parse_value(Source(self.source.file, text))

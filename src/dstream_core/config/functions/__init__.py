@@ -34,6 +34,8 @@ _HOMES = {
     "times": "formatdate timeadd timecmp",
     "hashing": "base64sha256 base64sha512 md5 sha1 sha256 sha512 uuidv5",
     "network": "cidrhost cidrnetmask cidrsubnet cidrsubnets",
+    "yamlreader": "yamldecode",
+    "yamlwriter": "yamlencode",
 }
 
 
@@ -117,8 +119,6 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "rsadecrypt": "it needs a private key in the configuration",
         "templatestring": 'a string is a template already: "${a}"',
         "type": "Terraform has it in its console only",
-        "yamldecode": "write the value itself, or use jsondecode",
-        "yamlencode": "use jsonencode, for JSON is YAML too",
     }
 )  # fmt: skip
 """Terraform's functions that do not exist here, and why: for the message about a call of one."""

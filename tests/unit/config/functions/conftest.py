@@ -36,6 +36,12 @@ def value() -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
+def same() -> Callable[[Any, Any], bool]:
+    """Whether two values are equal and of the same kinds."""
+    return _same
+
+
+@pytest.fixture(scope="session")
 def gives() -> Callable[[str, str], None]:
     """Assert that two expressions have the same value, of the same kinds."""
 

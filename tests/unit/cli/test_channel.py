@@ -1,0 +1,93 @@
+"""The writer threads, against real pipes."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from dstream_core.cli.channel import Channel, Item
+
+PIPE = 64 * 1024
+
+
+@pytest.fixture
+def pipe():
+    source, sink = os.pipe()
+    yield source, sink
+    for descriptor in (source, sink):
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass  # the test closed it
+
+
+def read_until(source: int, end: bytes) -> bytes:
+    data = b""
+    while not data.endswith(end):
+        data += os.read(source, 1 << 20)
+    return data
+
+
+def test_everything_comes_in_order(pipe) -> None:
+    source, sink = pipe
+    channel = Channel(sink)
+    for number in range(1000):
+        channel.write(b"%d\n" % number)
+    assert read_until(source, b"999\n") == b"".join(b"%d\n" % number for number in range(1000))
+    assert channel.flush(5)
+    assert channel.backlog == 0
+
+
+def test_who_writes_never_waits_and_loses_nothing(pipe) -> None:
+    """Nobody reads the pipe while twenty times its size is put."""
+    source, sink = pipe
+    channel = Channel(sink)
+    for _ in range(20):
+        channel.write(b"x" * PIPE)
+    assert channel.backlog > 10 * PIPE
+    assert not channel.flush(0.05)
+    channel.write(b"\n")
+    assert len(read_until(source, b"\n")) == 20 * PIPE + 1
+    assert channel.flush(5)
+
+
+def test_what_may_be_dropped_is_counted_and_said(pipe) -> None:
+    source, sink = pipe
+    channel = Channel(sink, limit=2 * PIPE, dropped=lambda count: b"%d left out\n" % count)
+    line = b"y" * 1023 + b"\n"
+    for _ in range(1000):
+        channel.put(Item(len(line), lambda: line, droppable=True))
+    channel.write(b"important\n")
+    data = read_until(source, b"left out\n")
+    kept = data.count(line)
+    assert b"important\n" in data
+    assert 100 < kept < 400
+    assert data.endswith(b"%d left out\n" % (1000 - kept))
+
+
+def test_nobody_reads_any_more(pipe) -> None:
+    source, sink = pipe
+    channel = Channel(sink)
+    called = threading.Event()
+    channel.on_broken = called.set
+    os.close(source)
+    channel.write(b"x\n")
+    assert called.wait(5)
+    channel.write(b"more\n")
+    assert channel.flush(5)
+    assert channel.broken
+
+
+def test_the_footer_stays_below(pipe) -> None:
+    source, sink = pipe
+    channel = Channel(sink)
+    channel.set_footer(b"live")
+    assert channel.flush(5)
+    channel.write(b"line\n")
+    assert channel.flush(5)
+    channel.set_footer(b"")
+    assert channel.flush(5)
+    os.close(sink)
+    assert os.read(source, 1000) == b"live\r\x1b[Kline\nlive\r\x1b[K"
