@@ -13,6 +13,7 @@ task "demo" {
     config {
       interval  = 300 # milliseconds
       max_count = 10
+      resume    = false # count from 1 each time
     }
   }
 

@@ -7,6 +7,7 @@ place in the file, and a schema language is not what DStream exists for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
@@ -164,14 +165,14 @@ def _secrecy(schema: Mapping[str, Any]) -> bool | None:
 
 
 def _plain(value: Any) -> Any:
-    """A copy with numbers that the library computes with: it cannot mix `Decimal` and float."""
+    """A copy in which whole numbers are int, as the library knows an integer; other numbers stay exact."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    return int(value) if value == int(value) else float(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else value
+    return value
 
 
 def _fold(name: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from dstream_core.api.info import ProviderInfo
+from dstream_core.api.info import ProviderInfo, RoleInfo
 from dstream_core.api.log import Log
 from dstream_core.errors import DStreamError, ExitCode, exit_code_of
 from dstream_core.protocol.command import Command, decode_command
 from dstream_core.protocol.handshake import Refusal, encode_refusal
 from dstream_core.protocol.names import ROLES, Role
+from dstream_core.shim.imports import resolve
 from dstream_core.shim.job import Job, OptionsError, OrchestratorGoneError, make_job
 from dstream_core.shim.stdio import CommandInput, ProtocolOutput, take_stdio
 
@@ -41,11 +43,11 @@ def run_executable(provider_id: str, role: Role | None) -> int:
     return _serve_arguments(provider_id, sys.argv[1:], role, f"dstream-{provider_id}")
 
 
-def serve(find: Callable[[], ProviderInfo], role: Role | None) -> int:
+def serve(find: Callable[[bool], ProviderInfo], role: Role | None) -> int:
     """Answers one command line.
 
     Args:
-        find: gives the provider; called once a command line has come.
+        find: gives the provider, with its version if asked by True.
         role: the role to take if the command line names none.
 
     Returns:
@@ -69,14 +71,16 @@ class _Host:
         self._log = Log(structured=True)
         self._reported: BaseException | None = None
 
-    def answer(self, find: Callable[[], ProviderInfo], role: Role | None) -> ExitCode:
+    def answer(self, find: Callable[[bool], ProviderInfo], role: Role | None) -> ExitCode:
+        if not self._stdin.is_ready():
+            _warm_up(find, role)
         line = self._stdin.read_line()
         if line is None:
             return ExitCode.DONE
         try:
             command = decode_command(line)
             self._log = Log(structured=command.session is not None)
-            return self._dispatch(find(), command, role)
+            return self._dispatch(find(command.verb == "describe"), command, role)
         except (BrokenPipeError, OrchestratorGoneError):
             return ExitCode.FAILED  # the orchestrator has gone, and with it whoever would read why
         except BaseException as error:  # noqa: BLE001  whatever it is, the orchestrator must learn of it
@@ -139,12 +143,35 @@ def _serve_arguments(provider_id: str, arguments: Sequence[str], role: Role | No
     elif given:
         return _usage(name, asked=given[0] in ("-h", "--help"))
 
-    def find() -> ProviderInfo:
-        from dstream_core.shim.loading import find_provider  # noqa: PLC0415  not before there is a command line
+    def find(version: bool) -> ProviderInfo:
+        from dstream_core.shim.loading import find_provider  # noqa: PLC0415  `--help` needs no entry points
 
-        return find_provider(provider_id)
+        return find_provider(provider_id, versions=version)
 
     return serve(find, role)
+
+
+def _warm_up(find: Callable[[bool], ProviderInfo], role: Role | None) -> None:
+    """Imports what the command line will most likely need while nobody has asked yet.
+
+    An input gets its command line when the output is ready; both are started together, so that their imports take
+    place at the same time.
+    """
+    # Whatever fails here fails again, and is told, once there is a command line.
+    with contextlib.suppress(Exception):
+        info = find(False)
+        for each in info.roles if role is None else (role,):
+            role_info = info.role(each)
+            if role_info is not None:
+                _import_all(each, role_info)
+
+
+def _import_all(role: Role, role_info: RoleInfo) -> None:
+    importlib.import_module(f"dstream_core.shim.{role}_run")
+    if role_info.options is not None:
+        importlib.import_module("dstream_core.hookspecs.options")
+        resolve(role_info.options, "options")
+    resolve(role_info.implementation, "implementation")
 
 
 def _usage(name: str, *, asked: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -72,6 +73,12 @@ class CommandInput:
 
     descriptor: int
     leftover: bytes = b""
+
+    def is_ready(self) -> bool:
+        """Whether reading would not wait."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def read_line(self) -> bytes | None:
         """The command line, of any length; None if stdin ends before there is one."""

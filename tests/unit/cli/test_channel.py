@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -17,10 +18,8 @@ def pipe():
     source, sink = os.pipe()
     yield source, sink
     for descriptor in (source, sink):
-        try:
+        with contextlib.suppress(OSError):  # a test may have closed it
             os.close(descriptor)
-        except OSError:
-            pass  # the test closed it
 
 
 def read_until(source: int, end: bytes) -> bytes:

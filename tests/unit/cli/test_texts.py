@@ -80,8 +80,10 @@ def outcome(**changes: object) -> RunOutcome:
         ({"rejected": 2}, "done: 10 records, 10 acknowledged, 1.2 kB, 5.0 records/s, 2.0 s, 2 dead letters in D"),
         (
             {"acknowledged": 7, "discarded": 1, "failure": ProviderError("x")},
-            "failed: 10 records, 7 acknowledged, 1.2 kB, 5.0 records/s, 2.0 s, 3 NOT acknowledged, "
-            "1 not delivered (the next run repeats them)",
+            (
+                "failed: 10 records, 7 acknowledged, 1.2 kB, 5.0 records/s, 2.0 s, 3 NOT acknowledged, "
+                "1 not delivered (the next run repeats them)"
+            ),
         ),
         ({"best_effort": True}, "done: 10 records, 10 read by the output, 1.2 kB, 5.0 records/s, 2.0 s"),
         ({"seconds": 0.0}, "done: 10 records, 10 acknowledged, 1.2 kB, 0.0 records/s, 0.0 s"),

@@ -22,3 +22,7 @@ class CounterOptions(BaseModel):
         description="The value to stop at, counted from the task's very first run; 0 means endless.",
         examples=[10],
     )
+    resume: bool = Field(
+        default=True,
+        description="Go on behind the last acknowledged value of the run before; false counts from 1 in each run.",
+    )

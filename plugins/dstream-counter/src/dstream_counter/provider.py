@@ -19,10 +19,13 @@ class Counter:
     @hookimpl
     def dstream_run_input(self, context: InputContext[CounterOptions]) -> Iterator[Envelope]:
         """Yield a record per interval, from behind the last value that was acknowledged to the last one wanted."""
-        interval = context.options.interval
+        interval, last, resume = context.options.interval, context.options.max_count, context.options.resume
+        stands = context.state.resume() or 0 if resume else 0
+        if last and stands >= last:
+            context.log.info("counted to %d in an earlier run: nothing is left (`resume = false` begins again)", stands)
         clock = Clock()
         due = time.monotonic()
-        for value in values_after(context.state.resume() or 0, context.options.max_count):
+        for value in values_after(stands, last):
             if interval:
                 if context.wait(max(0.0, due - time.monotonic())):
                     return
@@ -30,7 +33,7 @@ class Counter:
             yield Envelope(
                 {"value": value, "timestamp": clock.now()},
                 {"seq": value, "source": "counter", "interval_ms": interval},
-                value,
+                value if resume else None,
             )
 
     @hookimpl
