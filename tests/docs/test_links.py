@@ -49,3 +49,8 @@ def test_every_page_of_the_documentation_can_be_reached_from_its_index() -> None
     pages = (page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").glob("*/*.md"))
     missing = [page for page in pages if f"({page})" not in index and not page.startswith("adr/0")]
     assert not missing
+
+
+def test_every_decision_is_listed() -> None:
+    index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    assert not [page.name for page in (ROOT / "docs" / "adr").glob("0*.md") if f"({page.name})" not in index]

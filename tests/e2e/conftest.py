@@ -90,14 +90,14 @@ class Project:
             process.kill()
             process.communicate()
             raise
-        return Done(process.returncode, out.decode(), err.decode())
+        return Done(process.returncode, (out or b"").decode(), (err or b"").decode())
 
     def end(self, process: subprocess.Popen[bytes], sent: int | None = None) -> Done:
         """Sends a signal, if one is given, and waits for the end."""
         if sent is not None:
             process.send_signal(sent)
         out, err = process.communicate(timeout=30)
-        return Done(process.returncode, out.decode(), err.decode())
+        return Done(process.returncode, (out or b"").decode(), (err or b"").decode())
 
     def task(self, name: str, source: str, sink: str) -> str:
         """The text of a task; `source` and `sink` are the bodies of its blocks."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from dstream_console.config import ConsoleOptions
 from dstream_console.provider import Console
 from dstream_console.render import printable
-from pydantic import ValidationError
-
 from dstream_core.testing import ProviderProcess, Subject, conformance_checks, run_output
 
 COMMAND = [Path(sys.executable).with_name("dstream-console")]

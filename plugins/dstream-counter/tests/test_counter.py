@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dstream_counter.config import CounterOptions
-from dstream_counter.provider import Clock, Counter, values_after
 from pydantic import ValidationError
 
 from dstream_core.testing import ProviderProcess, Subject, conformance_checks, run_input
+from dstream_counter.config import CounterOptions
+from dstream_counter.provider import Clock, Counter, values_after
 
 COMMAND = [Path(sys.executable).with_name("dstream-counter")]
 
@@ -33,6 +33,12 @@ def test_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.data["timestamp"])
     assert first.metadata == {"seq": 1, "source": "counter", "interval_ms": 0}
     assert (second.data["value"], second.metadata["seq"], second.position) == (2, 2, 2)
+
+
+def test_counting_from_one_each_time() -> None:
+    options = CounterOptions(interval=0, max_count=3, resume=False)
+    items = run_input(Counter(), options, positions={"": 2})
+    assert [(item.data["value"], item.position) for item in items] == [(1, None), (2, None), (3, None)]
 
 
 def test_the_clock_is_right_to_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,14 +67,14 @@ def test_conformance(check: Any) -> None:
 
 
 def test_it_goes_on_behind_what_was_acknowledged(tmp_path: Path) -> None:
-    config = {"interval": 0, "maxCount": 10}
-    for first, acknowledged in ((1, 4), (5, 6), (11, 0)):
+    for first, last in ((1, 4), (5, 10), (11, 10)):
+        config = {"interval": 0, "maxCount": last}
         with ProviderProcess(COMMAND, "input", config, state_dir=tmp_path) as provider:
             provider.wait_ready()
-            values = [line["data"]["value"] for line in provider.envelopes(11 - first)]
-            assert values == list(range(first, 11))
-            if acknowledged:
-                provider.ack(acknowledged)
+            values = [line["data"]["value"] for line in provider.envelopes(last + 1 - first)]
+            assert values == list(range(first, last + 1))
+            assert provider.read_rest() == []  # stdin that ends before stdout does is an orchestrator that died
+            provider.ack(len(values))
             provider.close_stdin()
             assert provider.wait() == 0
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dstream_file.config import FileInputOptions
-from dstream_file.input import FileInput
 
-from dstream_core.api import Checkpoint, EncodedLines, State
+from dstream_core.api import EncodedLines, State
 from dstream_core.api.delivery.wire import encode_position
 from dstream_core.protocol.exact_json import decode_json
+from dstream_file.config import FileInputOptions
+from dstream_file.input import FileInput
 
 Step = Callable[[], object]
 EXECUTABLES = Path(sys.executable).parent

@@ -8,13 +8,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dstream_file.formats import InvalidRecordError, RecordFormat
 from dstream_file.formats.block import EnvelopeWriter
 from dstream_file.formats.csv_rows import CsvDialect, CsvRows
 from dstream_file.formats.json_lines import JsonLines
 from dstream_file.formats.plain_lines import PlainLines
-from hypothesis import given
-from hypothesis import strategies as st
 
 WRITER = EnvelopeWriter({"TableName": "t"})
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dstream_core.api import ConfigurationError, Result
 from dstream_file.appending import OutputFile
 from dstream_file.config import FileOutputOptions
 from dstream_file.infra import Infrastructure
 from dstream_file.made import MadeRecord
 from dstream_file.rows import JsonRows
-
-from dstream_core.api import ConfigurationError, Result
 
 
 @pytest.fixture

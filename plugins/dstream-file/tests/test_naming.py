@@ -6,9 +6,10 @@ import os
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from dstream_file.naming import name_parts, safe_file_name
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dstream_file.naming import name_parts, safe_file_name
 
 
 @pytest.mark.parametrize(

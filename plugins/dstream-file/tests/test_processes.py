@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from dstream_core.protocol.command import Session
 from dstream_core.testing import ProviderProcess, Subject, conformance_checks
 
 PATIENCE = 20.0
@@ -34,6 +35,10 @@ def numbers(envelopes: list[dict[str, Any]]) -> list[int]:
 
 def envelope(number: int, table: str = "t") -> dict[str, Any]:
     return {"data": {"n": number, "pad": "x" * (number % 300)}, "metadata": {"TableName": table}}
+
+
+def envelope_lines(first: int, end: int) -> bytes:
+    return b"".join(json.dumps(envelope(number)).encode() + b"\n" for number in range(first, end))
 
 
 @pytest.mark.parametrize("check", conformance_checks("input"), ids=str)
@@ -140,10 +145,25 @@ def test_acknowledged_lines_are_in_the_file(file_output: list[Path], tmp_path: P
         assert provider.wait() == 0
 
 
+@pytest.mark.parametrize("name", ["{table}.jsonl", "a.csv"])
+def test_what_is_before_a_record_at_which_the_run_stops_is_delivered(
+    file_output: list[Path], tmp_path: Path, name: str
+) -> None:
+    session = Session(role="output", task="test", on_reject="stop")
+    with ProviderProcess(file_output, "output", {"path": str(tmp_path / name)}, session=session) as provider:
+        provider.wait_ready()
+        provider.send([envelope(1), envelope(2), {"data": 3}, envelope(4)])
+        provider.read_rest()
+        assert provider.wait() == 1
+        assert last_ack(provider) == 2
+    (path,) = tmp_path.glob("[ta].*")
+    assert len(path.read_bytes().splitlines()) == 2 + (name == "a.csv")
+
+
 def test_an_output_killed_while_it_writes_loses_and_breaks_nothing(
     file_output: list[Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    kills = request.config.getoption("--kills") // 3
+    kills = request.config.getoption("--kills") // 5
     path, state = tmp_path / "out" / "a.jsonl", tmp_path / "state"
     chance = random.Random(20261121)
     acknowledged = 0
@@ -164,9 +184,7 @@ def lines_before_kill(command: list[Path], path: Path, state: Path, first: int, 
     with ProviderProcess(command, "output", {"path": str(path)}, state_dir=state) as provider:
         provider.wait_ready()
         sender = threading.Thread(
-            target=lambda: [
-                provider.send(envelope(n) for n in range(at, at + 500)) for at in range(first, first + 50_000, 500)
-            ]
+            target=lambda: [provider.write(envelope_lines(at, at + 500)) for at in range(first, first + 20_000, 500)]
         )
         sender.start()
         wait_until(lambda: len(provider.stdout) > 1, "an acknowledgement")
@@ -186,13 +204,12 @@ def test_both_ends_killed_at_random(
     file_input: list[Path], file_output: list[Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     source, target, state = tmp_path / "source.jsonl", tmp_path / "target.jsonl", tmp_path / "state"
-    count = 60_000
-    source.write_bytes(b"".join(json.dumps(envelope(n)["data"]).encode() + b"\n" for n in range(count)))
     chance = random.Random(7)
-    counted = 0
-    for _ in range(200):
-        if counted >= request.config.getoption("--kills") // 3:
-            break
+    count = counted = 0
+    while counted < request.config.getoption("--kills") // 5:
+        with source.open("ab") as file:  # always something in flight; what should arrive is known from here
+            file.writelines(json.dumps(envelope(n)["data"]).encode() + b"\n" for n in range(count, count + 10_000))
+        count += 10_000
         counted += relay_until_killed(file_input, file_output, source, target, state, chance)
     assert relay_until_killed(file_input, file_output, source, target, state, None) == 0
     written = [json.loads(line)["n"] for line in target.read_bytes().splitlines()]
@@ -237,7 +254,7 @@ def relay_until_killed(
         unacknowledged = 0
         if chance is not None:
             given.wait(5)
-            time.sleep(chance.random() * 0.3)  # the moment of the kill is the test's subject
+            time.sleep(chance.random() * 0.1)  # the moment of the kill is the test's subject
             unacknowledged = int(len(reader.stdout) - 1 > last_ack(output))
             chance.choice([output, reader]).kill()
             output.kill()
@@ -309,8 +326,6 @@ def test_the_lifecycle_through_the_protocol(file_output: list[Path], tmp_path: P
     path, state = tmp_path / "out" / "a.jsonl", tmp_path / "state"
 
     def ask(verb: Any, **session: Any) -> dict[str, Any]:
-        from dstream_core.protocol.command import Session
-
         told = Session(role="output", task="test", **session)
         with ProviderProcess(
             file_output, "output", {"path": str(path)}, verb=verb, state_dir=state, session=told

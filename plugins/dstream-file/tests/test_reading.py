@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from dstream_core.api import ConfigurationError, ProviderError
+from dstream_core.api import ConfigurationError, Log, ProviderError, State
+from dstream_file.config import FileInputOptions
+from dstream_file.finding import check_patterns
+from dstream_file.tracking import Tracker
 
 
 def write(path: Path | str, *lines: str, end: str = "\n") -> None:
@@ -255,19 +258,13 @@ def test_an_invalid_record_ends_the_run_behind_the_valid_ones(runs: Any, here: P
     with pytest.raises(
         ProviderError, match=r"a\.jsonl:10001: the record at byte 80000 is invalid: it is not JSON"
     ) as caught:
-        for item in generator(here / "state", path="a.jsonl"):
-            lines.append(item)
+        lines.extend(generator(here / "state", path="a.jsonl"))
     assert sum(item.count for item in lines if hasattr(item, "count")) == 10_000
     assert caught.value.code == "file/invalid-record"
     assert 'on_invalid = "wrap"' in str(caught.value.hint)
 
 
 def generator(state_dir: Path, **options: Any) -> Any:
-    from dstream_file.config import FileInputOptions
-    from dstream_file.tracking import Tracker
-
-    from dstream_core.api import Log, State
-
     tracker = Tracker(FileInputOptions(**options), State(state_dir, "file", "t"), Log(structured=False))
     return tracker.read_once(lambda: False)
 
@@ -368,8 +365,6 @@ def test_marks_and_carriage_returns(runs: Any, here: Path) -> None:
 
 
 def test_paths_that_cannot_be_read(here: Path) -> None:
-    from dstream_file.finding import check_patterns
-
     (here / "folder").mkdir()
     os.mkfifo("pipe")
     cases = [

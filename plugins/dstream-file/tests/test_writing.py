@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dstream_file import appending
-from dstream_file.appending import OutputFile
-from dstream_file.config import FileOutputOptions
-from dstream_file.made import MadeRecord
-from dstream_file.output import FileOutput
-from dstream_file.rows import JsonRows, length_of_whole_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dstream_core.api import ConfigurationError, DStreamError, ProviderError, TemporaryError
 from dstream_core.testing import Delivered, run_output
+from dstream_file import appending
+from dstream_file.appending import OutputFile
+from dstream_file.config import FileOutputOptions
+from dstream_file.file_set import FileSet
+from dstream_file.made import MadeRecord
+from dstream_file.output import FileOutput
+from dstream_file.rows import JsonRows, length_of_whole_rows
 
 
 def deliver(*envelopes: Any, **options: Any) -> Delivered:
@@ -188,12 +190,17 @@ def test_an_incomplete_csv_record_is_cut_at_its_beginning(here: Path) -> None:
 
 
 def deliver_with(state: Path, options: FileOutputOptions, *envelopes: Any) -> None:
-    from dstream_file.file_set import FileSet
-
     files = FileSet(options, MadeRecord(state), print)
     batch = [Fake(json.dumps(envelope["data"]).encode()) for envelope in envelopes]
     files.write(Batch(batch))  # type: ignore[arg-type]  has what the file set asks for
     files.close()
+
+
+def test_more_tables_in_a_batch_than_files_are_kept_open(here: Path) -> None:
+    result = deliver(*[record({"n": n}, f"t{n % 5}") for n in range(50)], path="out/{table}.csv", max_open_files=2)
+    assert result.acknowledged == 50
+    for table in range(5):
+        assert lines_of(f"out/t{table}.csv") == ["n", *(str(n) for n in range(table, 50, 5))]
 
 
 class Fake:
@@ -213,8 +220,6 @@ class Batch(list[Fake]):
     st.integers(1, 9),
 )
 def test_whole_csv_rows_are_found_wherever_a_crash_cut(rows: list[list[str]], cut: int, piece: int) -> None:
-    import io
-
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     ends = [0]
@@ -227,8 +232,6 @@ def test_whole_csv_rows_are_found_wherever_a_crash_cut(rows: list[list[str]], cu
 
 
 def test_a_file_renamed_or_deleted_by_others_is_begun_anew(here: Path) -> None:
-    from dstream_file.file_set import FileSet
-
     said: list[str] = []
     (here / "out").mkdir()
     files = FileSet(FileOutputOptions(path="out/a.log"), MadeRecord(Path("state")), said.append)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REPORT_BUGS = "please report it at the project's issue tracker, with what is above"
 """Where bugs go; the one place that says so."""
 
-LOG_BACKLOG = 4 * 1024 * 1024
+LOG_BACKLOG = 1024 * 1024
 """Bytes of log that may wait for a slow terminal; what comes then is counted and left out."""
 
 _STDOUT, _STDERR = 1, 2
@@ -73,8 +73,7 @@ class Screen:
 
     def json(self, document: Any) -> None:
         """A JSON document on one line."""
-        data = encode_json(document) + b"\n"
-        self.out.put(Item(len(data), lambda: self.mask(data)))
+        self.out.put(Item(0, lambda: encode_json(self._mask_value(document)) + b"\n"))
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table; drawn on a terminal, plain columns elsewhere."""
@@ -100,8 +99,9 @@ class Screen:
         now = datetime.now(UTC)
 
         def make() -> bytes:
-            text = format_record(self.log, source, level, message, fields, now)
-            return self.mask(f"{text}\n".encode("utf-8", "backslashreplace"))
+            # masked before it is formatted: JSON stays JSON
+            text = format_record(self.log, source, level, self._mask_value(message), self._mask_value(fields), now)
+            return f"{text}\n".encode("utf-8", "backslashreplace")
 
         self.err.put(Item(len(message) + 100, make, droppable=level in ("debug", "info")))
 
@@ -172,6 +172,9 @@ class Screen:
 
     def _rest_of_text(self) -> bytes:
         return b"" if self._redactor is None else self._redactor.stream.finish()
+
+    def _mask_value(self, value: Any) -> Any:
+        return value if self._redactor is None else self._redactor.get().mask_value(value)
 
     def _mask_cut(self, line: bytes) -> bytes:
         return line if self._redactor is None else self._redactor.get().mask_cut(line)

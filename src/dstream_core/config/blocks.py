@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from dstream_core.config.declarations import ProviderDeclaration, TaskDeclaration
 from dstream_core.config.diagnostics import Collector
@@ -25,9 +25,6 @@ from dstream_core.config.syntax.nodes import Argument, Block, Body, Expression
 from dstream_core.config.values import NumberRangeError, Value, bounded, number_text, type_name, type_of
 from dstream_core.config.values.numbers import is_integer
 from dstream_core.errors import Place
-
-if TYPE_CHECKING:
-    from dstream_core.config.model import Project
 
 _LEAST_SECRET = 8  # shorter environment values are words such as "prod" that would mask half a log
 
@@ -296,21 +293,6 @@ def _config(reader: ConfigReader, declared: ProviderDeclaration, collector: Coll
             raise reader.evaluator.fail("config/config", '"config" must be an object.', argument.value)
         return value
     return {}
-
-
-def read_settings(project: Project) -> dict[str, Any]:
-    """What the `dstream` block of a project says, as plain data.
-
-    Raises:
-        DiagnosticsError: it cannot be evaluated.
-    """
-    block = project.declarations.settings
-    if block is None:
-        return {}
-    collector = Collector()
-    found = check_settings(project.scope, block, collector)
-    collector.raise_errors()
-    return found
 
 
 def check_settings(scope: ProjectScope, block: Block, collector: Collector) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -175,20 +174,3 @@ class Project:
     declarations: Declarations = field(repr=False)
     scope: ProjectScope = field(repr=False)
     warnings: tuple[Diagnostic, ...] = ()
-
-    @cached_property
-    def settings(self) -> Mapping[str, Any]:
-        """What the original's `dstream` block says: `plugin_registry`, `required_plugins`; empty without one.
-
-        Raises:
-            DiagnosticsError: it cannot be evaluated.
-        """
-        from dstream_core.config.blocks import read_settings  # noqa: PLC0415  which needs this module's classes
-
-        return read_settings(self)
-
-    @property
-    def registry(self) -> str | None:
-        """The registry that provider references are relative to, if the `dstream` block names one."""
-        found = self.settings.get("plugin_registry")
-        return None if found is None else str(found)

@@ -12,6 +12,7 @@ from dstream_core.protocol.names import PROTOCOL_VERSION, Role, Verb
 from dstream_core.runtime.values import ProviderLaunch
 
 _WITH_SOURCE: frozenset[Verb] = frozenset({"run", "init", "plan", "status"})
+_CHANGING: frozenset[Verb] = frozenset({"run", "init", "destroy", "state"})
 
 
 def make_launch(
@@ -68,7 +69,7 @@ def _session(
     return Session(
         role=role,
         task=task.name,
-        state_dir=str(folder.state(task.name, role)),
+        state_dir=str((folder.state if verb in _CHANGING else folder.state_to_look_at)(task.name, role)),
         dead_letters=str(folder.dead_letters(task.name)) if for_output and verb == "run" else None,
         on_reject=settings.on_reject,
         max_rejects=settings.max_rejects,

@@ -7,27 +7,33 @@ from collections.abc import Iterator
 from dstream_core.config.load import lint as lint_language
 from dstream_core.config.model import Project, ProviderBlock, Task
 from dstream_core.engine.asking import option_diagnostic
+from dstream_core.engine.front import Front
 from dstream_core.engine.prepare import diagnostic, reference, role_problems
+from dstream_core.engine.redaction import LazyRedactor
 from dstream_core.engine.request import Request
+from dstream_core.engine.secrets import block_secrets
 from dstream_core.errors import Diagnostic, DStreamError
 from dstream_core.providers.resolution import Resolved, resolve
 
 NOT_YET = "provider/unsupported-source"
 
 
-def lint(request: Request, task_name: str | None = None) -> list[Diagnostic]:
+def lint(request: Request, front: Front, task_name: str | None = None) -> list[Diagnostic]:
     """Every diagnostic of a file, in its order. Starts no provider.
 
     Args:
         request: which file, with what variables.
+        front: told the secrets: the lines that are drawn may hold some.
         task_name: look at the providers of this task only.
 
     Raises:
         ConfigurationError: the file cannot be read, or has no such task.
     """
+    secrets: set[str] = set()
+    front.redact_with(LazyRedactor(lambda: secrets))
 
     def check_task(project: Project, task: Task) -> Iterator[Diagnostic]:
-        return task_diagnostics(project, task) if task_name in (None, task.name) else iter(())
+        return task_diagnostics(project, task, secrets) if task_name in (None, task.name) else iter(())
 
     return lint_language(
         request.config,
@@ -38,8 +44,8 @@ def lint(request: Request, task_name: str | None = None) -> list[Diagnostic]:
     )
 
 
-def task_diagnostics(project: Project, task: Task) -> Iterator[Diagnostic]:
-    """What is wrong with the providers that a task names, their roles and their options."""
+def task_diagnostics(project: Project, task: Task, secrets: set[str]) -> Iterator[Diagnostic]:
+    """What is wrong with the providers that a task names, their roles and their options; its secrets are added."""
     found: dict[str, Resolved | None] = {"input": None, "output": None}
     for block in (task.input, task.output):
         try:
@@ -47,6 +53,7 @@ def task_diagnostics(project: Project, task: Task) -> Iterator[Diagnostic]:
         except DStreamError as error:
             if error.code != NOT_YET:  # such a task is right, only not for this version
                 yield diagnostic(project, error, block.where)
+        secrets |= block_secrets(block, found[block.role])
     misplaced = list(role_problems(project, task, found["input"], found["output"]))
     yield from misplaced
     for block in (task.input, task.output):

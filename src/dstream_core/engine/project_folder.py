@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,12 @@ class ProjectFolder:
     def state(self, task: str, role: Role) -> Path:
         """The directory for a provider's positions; made."""
         return self._made("state", task_name(task), role)
+
+    def state_to_look_at(self, task: str, role: Role) -> Path:
+        """As `state`, for verbs that change nothing: where it cannot be made, it is not missed."""
+        with contextlib.suppress(ConfigurationError):
+            return self.state(task, role)
+        return self.path / "state" / task_name(task) / role
 
     def dead_letters(self, task: str) -> Path:
         """The directory for lines that could not be delivered; made."""

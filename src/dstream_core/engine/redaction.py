@@ -6,7 +6,8 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 MASK = b"(secret)"
@@ -70,6 +71,20 @@ class Redactor:
         if self._pattern is None:
             return text
         return self.mask(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def mask_value(self, value: Any) -> Any:
+        """As `mask`, for JSON data: what was JSON is JSON afterwards, even if a number is the secret."""
+        if self._pattern is None or value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self.mask_text(value)
+        if isinstance(value, Mapping):
+            return {self.mask_text(str(key)): self.mask_value(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.mask_value(item) for item in value]
+        text = str(value)
+        masked = self.mask_text(text)
+        return value if masked == text else masked
 
 
 def secrets_within(text: str) -> Iterator[str]:

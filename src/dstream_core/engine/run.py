@@ -90,5 +90,4 @@ def _with_place(prepared: Prepared, failure: DStreamError | None) -> DStreamErro
     """A failure with its place in the file: that of the options that a provider refused."""
     if not isinstance(failure, RefusedError) or failure.exit_code != ExitCode.CONFIGURATION:
         return failure
-    block = prepared.block("output" if failure.message.startswith("output") else "input")
-    return refused(prepared.project, block, failure)
+    return refused(prepared.project, prepared.block(failure.role), failure)

@@ -10,13 +10,13 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dstream_core.errors import TemporaryError
-from dstream_core.runtime.posix_parts import lock_now
+from dstream_core.errors import ConfigurationError, TemporaryError
+from dstream_core.runtime import posix_parts
 
 CLAIM_WAIT = 5.0
 """Seconds that a new run waits for the one before it to be gone."""
@@ -49,34 +49,60 @@ def claim(path: Path, what: str, wait: float = CLAIM_WAIT) -> Iterator[Claim]:
 
     Raises:
         ClaimedError: another process still has it then.
+        ConfigurationError: the file cannot be opened, or its file system has no locks.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    posix_parts.occupy_standard_descriptors()  # children inherit the claim, and have a use of their own for 0, 1 and 2
+    descriptor = _open(path)
     try:
-        deadline = time.monotonic() + wait
-        while not lock_now(descriptor):
-            if time.monotonic() >= deadline:
-                raise _claimed(path)
-            time.sleep(_POLL)
+        _wait_for_lock(descriptor, path, time.monotonic() + wait)
         _sign(descriptor, what)
         yield Claim(path, descriptor)
     finally:
         os.close(descriptor)
 
 
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _wait_for_lock(descriptor: int, path: Path, deadline: float) -> None:
+    try:
+        while not posix_parts.lock_now(descriptor):
+            if time.monotonic() >= deadline:
+                raise _claimed(path)
+            time.sleep(_POLL)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot lock {path}: {error.strerror}",
+        code="runtime/claim-unusable",
+        hint="its directory must exist, be writable, and lie on a file system with locks",
+    )
+
+
 def _sign(descriptor: int, what: str) -> None:
+    """Say who holds it. The lock is the claim, this only words the message: a full disk is no reason not to run."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    record = json.dumps({"pid": os.getpid(), "what": what, "since": since}).encode()
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, record, 0)
+    holder = {"pid": os.getpid(), "started": posix_parts.start_mark(os.getpid()), "what": what, "since": since}
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _claimed(path: Path) -> ClaimedError:
     try:
         holder = json.loads(path.read_bytes())
         pid, what, since = int(holder["pid"]), str(holder["what"]), str(holder["since"])
-    except (OSError, ValueError, KeyError, TypeError):
+        alive = _alive(pid, holder.get("started"))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return ClaimedError(f"another process holds {path}", hint="wait for it to end, or end it")
-    if _alive(pid):
+    if alive:
         return ClaimedError(
             f"`{what}` already runs as process {pid}, since {since}", hint=f"wait for it, or end it: kill {pid}"
         )
@@ -86,7 +112,10 @@ def _claimed(path: Path) -> ClaimedError:
     )
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int, started: str | None) -> bool:
+    """Whether the holder is there: the number may belong to another process by now."""
+    if started is not None and posix_parts.start_mark(pid) != started:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

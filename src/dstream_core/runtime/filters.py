@@ -74,4 +74,4 @@ class WholeLines:
         """What is held at end of file: the last line if it is to count (`complete`), with its newline; else nothing."""
         held = bytes(self._held)
         self._held.clear()
-        return held + b"\n" if complete and held else b""
+        return held + b"\n" if complete and (held or self._passing) else b""

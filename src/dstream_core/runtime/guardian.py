@@ -5,8 +5,8 @@ thread, standard library only, no fork of the orchestrator. It spawns what the o
 reports exits, and when the socket ends (the orchestrator ended, or was killed) it sends lifecycle verbs SIGTERM, gives
 all one second and then ends all its descendants, daemons included: it is their subreaper.
 
-Requests and reports are JSON with a length before it; a spawn request carries three descriptors: the child's standard
-streams. The environment of a provider travels in the request, never in an environment of the guardian's own.
+Requests and reports are JSON with a length before it; a spawn request carries three descriptors (the child's standard
+streams) and every byte of argv, environment and directory as one character. The environment of a provider travels in the request, never in an environment of the guardian's own.
 """
 
 from __future__ import annotations
@@ -100,21 +100,26 @@ class Guardian:
         """SIGTERM to lifecycle verbs, one second for all, then SIGKILL until nothing is left."""
         for pid in self._terminate_first & set(self._children):
             posix_parts.kill(pid, signal.SIGTERM)
-        self._wait_for_none(wakeup, time.monotonic() + GRACE_SECONDS)
         deadline = time.monotonic() + KILL_SECONDS
-        while time.monotonic() < deadline and (left := posix_parts.descendants(os.getpid())):
-            for pid, _session in left:
+        gone = self._none_left(wakeup, GRACE_SECONDS)
+        while not gone and time.monotonic() < deadline:
+            for pid in self._children:
+                posix_parts.kill_group(pid, signal.SIGKILL)
+            for pid, _session in posix_parts.descendants(os.getpid()):
                 posix_parts.kill(pid, signal.SIGKILL)
-            self._wait_for_none(wakeup, time.monotonic() + 0.02)
+            gone = self._none_left(wakeup, 0.02)
 
-    def _wait_for_none(self, wakeup: int, deadline: float) -> None:
+    def _none_left(self, wakeup: int, seconds: float) -> bool:
+        """Whether all descendants are gone within that time; a subreaper without children has none."""
         poll = select.poll()
         poll.register(wakeup, select.POLLIN)
-        self._reap()
-        while (left := deadline - time.monotonic()) > 0 and posix_parts.descendants(os.getpid()):
-            if poll.poll(min(left, 0.05) * 1000):
+        deadline = time.monotonic() + seconds
+        while self._reap():
+            if (left := deadline - time.monotonic()) <= 0:
+                return False
+            if poll.poll(left * 1000):
                 os.read(wakeup, 4096)
-            self._reap()
+        return True
 
     def _serve_requests(self) -> bool:
         requests = self._channel.receive()
@@ -132,20 +137,20 @@ class Guardian:
     def _spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
         me = os.getpid()
         try:
+            stdin, stdout, stderr = descriptors
             process = subprocess.Popen(
-                request["argv"],
-                stdin=descriptors[0],
-                stdout=descriptors[1],
-                stderr=descriptors[2],
-                env=request["env"],
-                cwd=request["cwd"],
+                [_bytes(argument) for argument in request["argv"]],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env={_bytes(name): _bytes(value) for name, value in request["env"].items()},
+                cwd=_bytes(request["cwd"]),
                 start_new_session=True,  # Ctrl-C reaches the orchestrator alone
                 pass_fds=self._claims,
                 preexec_fn=lambda: _prepare_child(me),  # noqa: PLW1509  one thread, by design
             )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            number = getattr(error, "errno", None) or 0
-            self._channel.send({"op": "failed", "id": request["id"], "errno": number, "message": str(error)})
+        except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+            self._channel.send({"op": "failed", "id": request["id"], "message": _reason(error)})
         else:
             process.returncode = 0  # reaped by waitpid below, never by subprocess
             self._children[process.pid] = request["id"]
@@ -167,17 +172,30 @@ class Guardian:
             if its_session == session:
                 posix_parts.kill(pid, signal.SIGKILL)
 
-    def _reap(self) -> None:
+    def _reap(self) -> bool:
+        """Report who has exited; whether any child is left, orphans that came to us included."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             if identifier := self._children.pop(pid, None):
                 code = os.waitstatus_to_exitcode(status)
                 self._channel.send({"op": "exited", "id": identifier, "code": code})
+
+
+def _bytes(text: str) -> bytes:
+    """What the orchestrator packed (`processes.packed`): one character a byte, so that no locale changes any."""
+    return text.encode("latin-1")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        named = error.filename.decode("utf-8", "replace") if isinstance(error.filename, bytes) else error.filename
+        return f"{error.strerror}: {named!r}" if named else error.strerror
+    return str(error)
 
 
 def _prepare_child(guardian: int) -> None:

@@ -25,6 +25,13 @@ PIPE_SIZE = 1024 * 1024
 """Bytes that a data pipe is enlarged to: what an unprivileged process may ask for (/proc/sys/fs/pipe-max-size)."""
 
 
+def occupy_standard_descriptors() -> None:
+    """Open /dev/null on those of 0, 1 and 2 that are closed, so that nothing else gets their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def become_subreaper() -> None:
     """Adopt orphaned descendants, those that called setsid included (prctl(2)); nothing on other systems."""
     if LINUX:
@@ -74,7 +81,7 @@ def lock_now(descriptor: int) -> bool:
 
 
 def descendants(ancestor: int) -> list[tuple[int, int]]:
-    """(pid, session) of every living descendant of a process, from one look at the process table."""
+    """(pid, session) of every living descendant of a process, from one look at the process table; none without one."""
     children: dict[int, list[tuple[int, int]]] = {}
     for pid, parent, session in _process_table():
         children.setdefault(parent, []).append((pid, session))
@@ -85,6 +92,25 @@ def descendants(ancestor: int) -> list[tuple[int, int]]:
             found.append((pid, session))
             queue.append(pid)
     return found
+
+
+def start_mark(pid: int) -> str | None:
+    """When a process started, in the system's own unit; with its number it names it for good. None if not known."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except OSError:
+        return None
+    return stat[stat.rindex(b")") + 2 :].split()[19].decode()
+
+
+def kill_group(pid: int, number: int) -> None:
+    """Send a signal to a child that is not reaped yet, and to its process group if it leads one."""
+    kill(pid, number)
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def kill(pid: int, number: int) -> None:
@@ -101,7 +127,11 @@ def _process_table() -> Iterator[tuple[int, int, int]]:
 
 
 def _process_table_linux() -> Iterator[tuple[int, int, int]]:
-    for name in os.listdir("/proc"):
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return  # not mounted, or not for us: what is not known by number cannot be found
+    for name in names:
         if not name.isdigit():
             continue
         try:

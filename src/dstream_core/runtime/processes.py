@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from dstream_core.errors import ConfigurationError, ProviderError
+from dstream_core.errors import ConfigurationError, DStreamError, ProviderError, TemporaryError
 from dstream_core.runtime import posix_parts
 from dstream_core.runtime.claims import Claim
 from dstream_core.runtime.values import ProviderLaunch
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _GUARDIAN_END_SECONDS = 15.0
+_ORPHAN_SECONDS = 2.0
 
 
 class GuardianLostError(ProviderError):
@@ -53,6 +56,10 @@ class Child:
         """SIGKILL for the provider and all of its session."""
         self.signal(signal.SIGKILL)
         self.end_session()
+
+    def abandon(self) -> None:
+        """It does not even end by SIGKILL, or nobody tells us that it did: count it as killed, the guardian with it."""
+        self._guardian.kill()
 
     def end_session(self) -> None:
         """End what is left of its session (PROTOCOL "End")."""
@@ -90,19 +97,13 @@ class Guardian:
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         posix_parts.become_subreaper()  # if the guardian is killed, its descendants come to us
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            descriptors = [theirs.fileno(), *self._claims]
-            self._process = subprocess.Popen(  # noqa: ASYNC220  needs pass_fds and no watcher; it returns at once
-                [sys.executable, "-I", "-S", str(_GUARDIAN), *map(str, descriptors)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={"PATH": os.defpath},
-                start_new_session=True,
-                pass_fds=descriptors,
-            )
-        self._socket = ours
-        self._loop.add_reader(ours.fileno(), self._receive)
+        try:
+            self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            with theirs:
+                self._process = _start_guardian([theirs.fileno(), *self._claims])
+        except OSError as error:
+            raise _short_of(error) from error
+        self._loop.add_reader(self._socket.fileno(), self._receive)
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
@@ -113,38 +114,43 @@ class Guardian:
         try:
             await asyncio.to_thread(self._process.wait, _GUARDIAN_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
         if self.lost.done():
-            self._end_orphans()
+            await self._until_no_orphans()
 
     async def spawn(self, launch: ProviderLaunch, *, lifecycle: bool = False) -> Child:
         """Start a provider; `lifecycle` verbs get SIGTERM first if the orchestrator dies.
 
         Raises:
             ConfigurationError: the program is missing or cannot be executed.
+            TemporaryError: this process has no descriptors left.
             GuardianLostError: the guardian is gone.
         """
-        ours, theirs = _pipes(enlarge_data=launch.protocol == 1)
+        ours, theirs = _pipes()
         child = Child(launch, self, ours)
         started = self._starting[launch.role] = self._loop.create_future()
         self._children[launch.role] = child
         request = {
             "op": "spawn",
             "id": launch.role,
-            "argv": launch.argv,
-            "env": dict(launch.environment),
-            "cwd": str(launch.directory),
+            "argv": list(map(packed, launch.argv)),
+            "env": {packed(name): packed(value) for name, value in launch.environment.items()},
+            "cwd": packed(str(launch.directory)),
             "terminate_first": lifecycle,
             "descriptors": len(theirs),
         }
         try:
             self.request(request, theirs)
         finally:
-            for descriptor in theirs:
-                os.close(descriptor)
+            _close_all(theirs)
         child.pid = await started
         return child
+
+    def kill(self) -> None:
+        """SIGKILL for a guardian that does not answer; what that means for the providers is noticed as its loss."""
+        self._process.kill()
+        self._lose()
 
     def request(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Ask the guardian for something; a guardian that is gone is noticed by `lost`."""
@@ -158,7 +164,9 @@ class Guardian:
 
     def _receive(self) -> None:
         try:
-            data = self._socket.recv(1 << 16)
+            data = self._socket.recv(1 << 16, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
         if not data:
@@ -172,13 +180,16 @@ class Guardian:
             self._take(report)
 
     def _take(self, report: dict[str, Any]) -> None:
-        child = self._children[report["id"]]
-        if report["op"] == "spawned":
-            self._starting[report["id"]].set_result(report["pid"])
-        elif report["op"] == "failed":
-            self._starting[report["id"]].set_exception(_start_error(child.launch, report["message"]))
-        elif not child.exited.done():
-            child.exited.set_result(report["code"])
+        child, starting = self._children[report["id"]], self._starting[report["id"]]
+        if report["op"] == "exited":
+            if not child.exited.done():
+                child.exited.set_result(report["code"])
+        elif starting.done():
+            return  # cancelled meanwhile: nobody waits for it any more
+        elif report["op"] == "spawned":
+            starting.set_result(report["pid"])
+        else:
+            starting.set_exception(_start_error(child.launch, report["message"]))
 
     def _lose(self) -> None:
         if self.lost.done():
@@ -203,19 +214,64 @@ class Guardian:
             except ChildProcessError:
                 return
 
+    async def _until_no_orphans(self) -> None:
+        """Again and again: each look at the process table may miss what was forked meanwhile."""
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        self._end_orphans()
+        while posix_parts.descendants(os.getpid()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+            self._end_orphans()
 
-def _pipes(*, enlarge_data: bool) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+
+def packed(text: str) -> str:
+    """Its bytes as the system gave or gets them, one character a byte: what travels to the guardian.
+
+    Raises:
+        ConfigurationError: it holds a character that no name or variable of the system can hold.
+    """
+    try:
+        return os.fsencode(text).decode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"not a text for a program: {error.reason}", code="provider/cannot-start") from None
+
+
+def _start_guardian(descriptors: list[int]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_GUARDIAN), *map(str, descriptors)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={"PATH": os.defpath},
+        start_new_session=True,
+        pass_fds=descriptors,
+    )
+
+
+def _pipes() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Our ends and the child's ends of its stdin, stdout and stderr."""
-    stdin_read, stdin_write = os.pipe()
-    stdout_read, stdout_write = os.pipe()
-    stderr_read, stderr_write = os.pipe()
-    if enlarge_data:  # not an older output's: lines in its pipe count as not read yet (PROTOCOL "Control")
-        posix_parts.enlarge_pipe(stdin_write)
-        posix_parts.enlarge_pipe(stdout_read)
+    opened: list[tuple[int, int]] = []
+    try:
+        for _ in range(3):
+            opened.append(os.pipe())
+    except OSError as error:
+        for pair in opened:
+            _close_all(pair)
+        raise _short_of(error) from error
+    (stdin_read, stdin_write), (stdout_read, stdout_write), (stderr_read, stderr_write) = opened
     ours = (stdin_write, stdout_read, stderr_read)
     for descriptor in ours:
         os.set_blocking(descriptor, False)
     return ours, (stdin_read, stdout_write, stderr_write)
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _short_of(error: OSError) -> DStreamError:
+    """The system refused a process or a descriptor."""
+    hint = "raise the limit: ulimit -n" if error.errno == errno.EMFILE else None
+    return TemporaryError(f"cannot start a provider: {error.strerror}", code="runtime/no-resources", hint=hint)
 
 
 def _start_error(launch: ProviderLaunch, reason: str) -> ConfigurationError:

@@ -90,13 +90,20 @@ class Relay:
         if self._watching != "sink":
             self._turn()
 
-    async def append(self, data: bytes) -> None:
-        """Write what still belongs behind the data, after `done` (the end of an older provider's last line)."""
+    @property
+    def held_up(self) -> bool:
+        """Whether the output must read first."""
+        return self._watching == "sink"
+
+    def append(self, data: bytes) -> None:
+        """Begin to write what still belongs behind the data, after `done` (the end of an older provider's last line).
+
+        `done` is a new future then.
+        """
         self.done = self._loop.create_future()
         self._transform = None
         self._take_bytes(data)
         self._turn()
-        await self.done
 
     def stop(self) -> None:
         """Touch neither descriptor any more."""

@@ -21,25 +21,43 @@ _TEXT_BACKLOG = 4 * 1024 * 1024
 _BACKLOG_POLL = 0.02
 
 
-async def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything, waiting for the reader as needed; a reader that is gone ends it silently.
+class Writer:
+    """Writes bytes to a non-blocking descriptor, as fast as its reader takes them.
 
-    Its absence shows elsewhere: the provider exits, or never answers.
+    A reader that is gone ends it silently; its absence shows elsewhere: the provider exits, or never answers.
+
+    Attributes:
+        done: set when everything is written, or nobody takes it.
     """
-    loop = asyncio.get_running_loop()
-    view = memoryview(data)
-    while view:
+
+    def __init__(self, descriptor: int, data: bytes):
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = descriptor
+        self._left = memoryview(data)
+        self._watching = False
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self._write()
+
+    def stop(self) -> None:
+        """Touch the descriptor no more: before it is closed, as its number may come back for something else."""
+        if self._watching:
+            self._loop.remove_writer(self._descriptor)
+            self._watching = False
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def _write(self) -> None:
         try:
-            view = view[os.write(descriptor, view) :]
+            while self._left:
+                self._left = self._left[os.write(self._descriptor, self._left) :]
         except BlockingIOError:
-            writable = loop.create_future()
-            loop.add_writer(descriptor, _resolve, writable)
-            try:
-                await writable
-            finally:
-                loop.remove_writer(descriptor)
-        except BrokenPipeError:
-            return
+            if not self._watching:
+                self._loop.add_writer(self._descriptor, self._write)
+                self._watching = True
+        except OSError:
+            self.stop()
+        else:
+            self.stop()
 
 
 class Reader:
@@ -48,6 +66,7 @@ class Reader:
     Attributes:
         done: set at end of file.
         chunks: chunks read; it stands still while the pipe is silent.
+        held_up: it waits for the user's terminal.
     """
 
     def __init__(self, descriptor: int, feed: Callable[[bytes], None], backlog: Callable[[], int] | None = None):
@@ -58,10 +77,11 @@ class Reader:
         self._reading = False
         self.done: asyncio.Future[None] = self._loop.create_future()
         self.chunks = 0
+        self.held_up = False
 
     def start(self) -> None:
         """Begin to read."""
-        self._reading = True
+        self._reading, self.held_up = True, False
         self._loop.add_reader(self._descriptor, self._read)
 
     def stop(self) -> None:
@@ -93,8 +113,7 @@ class Reader:
     def _pause(self) -> None:
         """Let the terminal catch up: the pipe's own back-pressure holds the provider meanwhile."""
         self._loop.remove_reader(self._descriptor)
-        self._reading = False
-        self.chunks += 1  # not silent, only waiting
+        self._reading, self.held_up = False, True
         self._loop.call_later(_BACKLOG_POLL, self._resume)
 
     def _resume(self) -> None:
@@ -151,8 +170,3 @@ class LogReader:
         if record.get("level") == "error":
             self.last_error = record
         self._observer.log_record(self._provider, record)
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from dstream_core.api.delivery.dead_letters import DeadLetters
+from dstream_core.api.log import Log
 from dstream_core.protocol.control import encode_ack
 from dstream_core.shim.stdio import ProtocolOutput
 
@@ -21,6 +22,7 @@ class Acknowledger:
         output: the real stdout.
         dead_letters: synced before each count, which may cover lines that lie there (invariant 10).
         count: asks for the count to send.
+        log: told how many dead letters there are, for the run's summary.
         on_failure: called when a count cannot be sent.
         silent: never writes a line (older orchestrators), but syncs all the same.
     """
@@ -30,6 +32,7 @@ class Acknowledger:
         output: ProtocolOutput,
         dead_letters: DeadLetters,
         count: Callable[[], int],
+        log: Log,
         on_failure: Callable[[OSError], None],
         *,
         silent: bool,
@@ -37,6 +40,7 @@ class Acknowledger:
         self._output = output
         self._dead_letters = dead_letters
         self._count = count
+        self._log = log
         self._on_failure = on_failure
         self._silent = silent
         self._sending = threading.Lock()
@@ -44,6 +48,7 @@ class Acknowledger:
         self._finished = threading.Event()
         self._sent = 0
         self._sent_at = 0.0
+        self._told = 0
         self._thread = threading.Thread(target=self._send_regularly, name="dstream-ack", daemon=True)
         self._thread.start()
 
@@ -61,7 +66,10 @@ class Acknowledger:
         self._finished.set()
         self._due.set()
         self._thread.join()
-        self._send()
+        try:
+            self._send()
+        finally:
+            self._tell()
 
     def _send_regularly(self) -> None:
         while True:
@@ -86,3 +94,10 @@ class Acknowledger:
                 self._output.write(encode_ack(count))
             self._sent = count
             self._sent_at = time.monotonic()
+        self._tell()
+
+    def _tell(self) -> None:
+        kept = self._dead_letters.kept
+        if kept != self._told:
+            self._told = kept
+            self._log.progress({"dead_letters": kept})

@@ -46,7 +46,7 @@ class OutputRun:
         self._dead_letters = DeadLetters(Path(directory), job.session.task, job.info.id)
         self._ledger = Ledger(self._advance)
         self._acknowledger = Acknowledger(
-            stdout, self._dead_letters, lambda: self._ledger.count, self._cannot_acknowledge, silent=job.older
+            stdout, self._dead_letters, lambda: self._ledger.count, job.log, self._cannot_acknowledge, silent=job.older
         )
 
     def run(self) -> None:

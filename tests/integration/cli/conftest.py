@@ -64,10 +64,18 @@ class Project:
         return Done(process.returncode, out.decode(), err.decode())
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment in which compiled modules are kept for the next of the many processes: each starts twice as fast."""
+    return {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")), "PYTHONDONTWRITEBYTECODE": ""}
+
+
 @pytest.fixture
-def dstream(tmp_path: Path) -> Project:
+def dstream(tmp_path: Path, compiled: dict[str, str]) -> Project:
     """`dstream("run", "demo")` in a folder of its own."""
-    return Project(tmp_path)
+    project = Project(tmp_path)
+    project.environment |= compiled
+    return project
 
 
 @pytest.fixture

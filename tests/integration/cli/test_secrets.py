@@ -131,9 +131,23 @@ def test_sensitive_variables_are_masked(leaky) -> None:
     assert_clean(done.out + done.err)
 
 
-def test_a_secret_that_lint_complains_of_is_not_shown(leaky) -> None:
-    leaky.write(TASK.replace("token = %s", "tokn = %s") % (json.dumps(SECRET), KEY))
-    done = leaky("lint", "--json")
-    assert "options/unknown" in done.out
-    messages = [item["message"] + item.get("hint", "") for item in json.loads(done.out)["diagnostics"]]
-    assert not any(SECRET in message for message in messages)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_the_lines_that_lint_draws_show_no_secret(leaky, more: list[str]) -> None:
+    one_line = 'config = { token = %s, otherr = 1, connection = "SharedAccessKey=%s" }'
+    leaky.write(
+        'task "t" {\n  input {\n    provider = "counter"\n  }\n  output {\n    provider = "leaky"\n    '
+        + one_line % (json.dumps(SECRET), KEY)
+        + "\n  }\n}\n"
+    )
+    done = leaky("lint", *more)
+    assert done.code == 2
+    assert_clean(done.out + done.err)
+    assert "otherr" in done.out + done.err
+    assert "(secret)" in done.out + done.err
+
+
+def test_json_stays_json_when_a_number_is_a_secret(leaky) -> None:
+    leaky.environment["OTHER"] = "12345678"
+    leaky.write(TASK % ('"12345678"', KEY))
+    done = leaky("plan", "t", "--json")
+    assert json.loads(done.out)["resources"][0]["after"] == {"key": "(secret)"}

@@ -128,17 +128,9 @@ def test_the_project_knows_its_tasks_without_evaluating(write: Callable[..., Pat
     assert project.tasks["broken"].provider("input") is None
     assert project.directory == path.parent.resolve()
     assert project.file == path
-    assert project.registry == "ghcr.io/acme"
-    assert project.settings["required_plugins"] == {"name": "counter", "version": "1.0"}
     evaluate_task(project, "t")
     with pytest.raises(DiagnosticsError):
         evaluate_task(project, "broken")
-
-
-def test_no_dstream_block(write: Callable[..., Path]) -> None:
-    project = load_project(write("locals {}\n"), environment={})
-    assert project.registry is None
-    assert project.settings == {}
 
 
 @pytest.mark.parametrize(

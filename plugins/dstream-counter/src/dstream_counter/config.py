@@ -19,7 +19,10 @@ class CounterOptions(BaseModel):
     max_count: int = Field(
         default=0,
         ge=0,
-        description="The value to stop at, counted from the task's very first run; 0 means endless.",
+        description=(
+            "The value to stop at, 0 means endless. It counts over all runs of the task: a counter that has got there "
+            "emits nothing more, unless `resume` is false."
+        ),
         examples=[10],
     )
     resume: bool = Field(

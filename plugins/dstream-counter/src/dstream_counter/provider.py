@@ -52,7 +52,7 @@ class Clock:
     """The time as ISO 8601 in UTC with milliseconds; the text is made once a millisecond, not once a record."""
 
     def __init__(self) -> None:
-        self._millisecond = 0
+        self._millisecond = -1
         self._text = ""
 
     def now(self) -> str:

@@ -13,6 +13,7 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -36,8 +37,12 @@ def _seconds(value: object) -> object:
         raise ValueError(error.message) from None
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(json_schema_extra={"type": ["string", "number"]})]
+Seconds = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": ["string", "number"]})]
 """A duration: text such as `500ms` or `5s`, or a number of seconds."""
+
+
+Size = Annotated[ByteSize, Field(gt=0), WithJsonSchema({"type": ["string", "integer"]})]
+"""A number of bytes, as a number or as text such as `100MB` (10^6) or `100MiB` (2^20)."""
 
 
 def _one_character(text: str) -> str:
@@ -156,14 +161,13 @@ class FileOutputOptions(BaseModel):
     envelope: bool = Field(
         default=False, description="JSON Lines: write the whole envelope, metadata included, instead of `data` alone."
     )
-    rotate_size: ByteSize | None = Field(
+    rotate_size: Size | None = Field(
         default=None,
-        gt=0,
         description=(
             "Begin a new file once this many bytes are reached, such as `100MB`; the full one is renamed to PATH.1, the "
             "next to PATH.2, and so on: higher numbers are newer, and nothing is ever deleted."
         ),
-        json_schema_extra={"type": ["string", "integer"]},
+        examples=["100MB"],
     )
     delimiter: Delimiter | None = Field(
         default=None, description="CSV: what separates fields; a comma, or a tab in .tsv files, if not given."

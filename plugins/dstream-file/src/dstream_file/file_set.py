@@ -6,7 +6,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from dstream_core.api import Batch, ReceivedEnvelope
+from dstream_core.api import Batch, DStreamError, ReceivedEnvelope
 from dstream_file.appending import OutputFile
 from dstream_file.config import FileOutputOptions
 from dstream_file.made import MadeRecord
@@ -32,6 +32,7 @@ class FileSet:
         self._path = os.path.abspath(options.path)
         self._format = name_parts(options.path).format if options.format == "auto" else options.format
         self._open: OrderedDict[str, OutputFile] = OrderedDict()
+        self._rows: dict[str, RowWriter] = {}
         self._passes_bytes_on = PLACEHOLDER not in options.path and self._format == "jsonl"
 
     def write(self, batch: Batch) -> list[OutputFile]:
@@ -41,49 +42,71 @@ class FileSet:
             The files that must be synced before the batch is acknowledged.
 
         Raises:
-            DStreamError: not all of it is written; nothing of it may be acknowledged.
+            DStreamError: not all of it is written; nothing of it may be acknowledged that is not already.
         """
-        if not self._passes_bytes_on:
-            return [self._append(table, records, batch) for table, records in self._by_table(batch).items()]
-        file = self._file("")
-        texts = batch.lines if self._options.envelope else batch.raw_data
-        if not file.append_all(b"\n".join([*texts, b""])):
-            file.append([b"%b\n" % text for text in texts])
-        return [file]
+        if self._passes_bytes_on:
+            return [self._pass_on(batch)]
+        lines: dict[str, list[bytes]] = {}
+        written: list[ReceivedEnvelope] = []
+        for envelope in batch:
+            try:
+                path = self._path_of(envelope)
+                lines.setdefault(path, []).append(self._rows_of(path).line(envelope))
+            except UnwritableRecordError as error:
+                try:
+                    batch.reject(envelope, error.reason)
+                except DStreamError:
+                    self._deliver(lines, written, batch)
+                    raise
+            else:
+                written.append(envelope)
+        return self._append(lines)
 
     def close(self) -> None:
         """Sync and close all files."""
         while self._open:
             self._open.popitem()[1].close()
 
-    def _by_table(self, batch: Batch) -> dict[str, list[ReceivedEnvelope]]:
-        """A batch's records by safe table name; those that name none are rejected."""
-        tables: dict[str, list[ReceivedEnvelope]] = {}
-        if PLACEHOLDER not in self._options.path:
-            return {"": list(batch)}
-        member = self._options.table_from
-        for envelope in batch:
-            table = envelope.metadata.get(member)
-            name = safe_file_name(table) if isinstance(table, str) else None
-            if name is None:
-                batch.reject(envelope, _why_no_name(table, member))
-            else:
-                tables.setdefault(name, []).append(envelope)
-        return tables
-
-    def _append(self, table: str, records: Sequence[ReceivedEnvelope], batch: Batch) -> OutputFile:
-        file = self._file(table)
-        lines: list[bytes] = []
-        for envelope in records:
-            try:
-                lines.append(file.rows.line(envelope))
-            except UnwritableRecordError as error:
-                batch.reject(envelope, error.reason)
-        file.append(lines)
+    def _pass_on(self, batch: Batch) -> OutputFile:
+        """A whole batch into one file, without looking at its records."""
+        file = self._file(self._path)
+        texts = batch.lines if self._options.envelope else batch.raw_data
+        if not file.append_all(b"\n".join([*texts, b""])):
+            file.append([b"%b\n" % text for text in texts])
         return file
 
-    def _file(self, table: str) -> OutputFile:
-        path = self._path.replace(PLACEHOLDER, table)
+    def _append(self, lines: dict[str, list[bytes]]) -> list[OutputFile]:
+        files: list[OutputFile] = []
+        for path, content in lines.items():
+            file = self._file(path)
+            file.append(content)
+            files.append(file)
+        return files
+
+    def _deliver(self, lines: dict[str, list[bytes]], written: Sequence[ReceivedEnvelope], batch: Batch) -> None:
+        """The run ends at a record that cannot be written; those before it are delivered all the same."""
+        for file in self._append(lines):
+            file.sync()
+        for envelope in written:
+            batch.ack_line(envelope)
+
+    def _path_of(self, envelope: ReceivedEnvelope) -> str:
+        """The file of a record."""
+        if PLACEHOLDER not in self._path:
+            return self._path
+        member = self._options.table_from
+        table = envelope.metadata.get(member)
+        name = safe_file_name(table) if isinstance(table, str) else None
+        if name is None:
+            raise UnwritableRecordError(_why_no_name(table, member))
+        return self._path.replace(PLACEHOLDER, name)
+
+    def _rows_of(self, path: str) -> RowWriter:
+        """The writer of a file's lines; it outlives the open file, since it knows the columns."""
+        rows = self._rows.get(path)
+        return self._file(path).rows if rows is None else rows
+
+    def _file(self, path: str) -> OutputFile:
         file = self._open.get(path)
         if file is not None and not file.in_place():
             self._say(f"{path} was renamed or deleted: a new file is begun")
@@ -92,12 +115,13 @@ class FileSet:
         if file is None:
             while len(self._open) >= self._options.max_open_files:
                 self._open.popitem(last=False)[1].close()
-            file = OutputFile(path, self._rows(), self._record, self._say, self._options.rotate_size)
+            rows = self._rows.setdefault(path, self._new_rows())
+            file = OutputFile(path, rows, self._record, self._say, self._options.rotate_size)
             self._open[path] = file
         self._open.move_to_end(path)
         return file
 
-    def _rows(self) -> RowWriter:
+    def _new_rows(self) -> RowWriter:
         if self._format == "jsonl":
             return JsonRows(envelope=self._options.envelope)
         if self._format == "lines":

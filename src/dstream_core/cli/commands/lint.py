@@ -33,7 +33,7 @@ def lint(
     from dstream_core.config.diagnostics import to_json  # noqa: PLC0415  as above
     from dstream_core.engine.lint import lint as engine_lint  # noqa: PLC0415  as above
 
-    found = engine_lint(session.request(), task)
+    found = engine_lint(session.request(), session.front(), task)
     errors = [item for item in found if item.severity == "error"]
     if session.json:
         session.screen.json({"ok": not errors, "diagnostics": [to_json(item) for item in found]})

@@ -11,7 +11,7 @@ from dstream_core.cli.commands.snippets import details_lines
 from dstream_core.cli.completion import complete_provider
 from dstream_core.cli.globals import takes_globals, with_session
 from dstream_core.cli.quick import QuickCommand, QuickGroup
-from dstream_core.cli.session import Session
+from dstream_core.cli.session import Session, Shared
 from dstream_core.errors import ExitCode
 
 
@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def _without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        shared = context.find_object(Shared)
+        assert shared is not None, "main puts it there"
+        shared.screen.line(context.get_help())
         raise typer.Exit
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dstream_core.config.diagnostics import suggestion
+from dstream_core.config.evaluate.evaluation import Evaluation
 from dstream_core.config.functions import FUNCTIONS, LEFT_OUT, Function, FunctionError
 from dstream_core.config.syntax import nodes
 from dstream_core.config.syntax.nodes import Expression
 from dstream_core.config.values import STRING, ListValue, SetValue, TupleValue, type_name, type_of
 from dstream_core.errors import DiagnosticsError
 
-if TYPE_CHECKING:
-    from dstream_core.config.evaluate.evaluator import Evaluator
 
-
-def call(evaluator: Evaluator, node: nodes.Call) -> Any:
+def call(evaluator: Evaluation, node: nodes.Call) -> Any:
     """The value of a function call.
 
     Raises:
@@ -39,7 +37,7 @@ def call(evaluator: Evaluator, node: nodes.Call) -> Any:
         raise _failed(evaluator, node, function, error, places) from None
 
 
-def _arguments(evaluator: Evaluator, node: nodes.Call) -> tuple[list[Any], list[Expression]]:
+def _arguments(evaluator: Evaluation, node: nodes.Call) -> tuple[list[Any], list[Expression]]:
     """The values of all arguments, and of each the expression that it comes from."""
     places = list(node.arguments)
     if not node.expand:
@@ -55,7 +53,7 @@ def _arguments(evaluator: Evaluator, node: nodes.Call) -> tuple[list[Any], list[
     return [*values, *spread], [*places, *([last] * len(spread))]
 
 
-def _check_count(evaluator: Evaluator, node: nodes.Call, function: Function, places: list[Expression]) -> None:
+def _check_count(evaluator: Evaluation, node: nodes.Call, function: Function, places: list[Expression]) -> None:
     wanted, given = len(function.parameters), len(places)
     if given < wanted:
         closing = nodes.Node(node.end - 1, node.end)
@@ -80,7 +78,7 @@ def _counted(count: int) -> str:
 
 
 def _failed(
-    evaluator: Evaluator, node: nodes.Call, function: Function, error: FunctionError, places: list[Expression]
+    evaluator: Evaluation, node: nodes.Call, function: Function, error: FunctionError, places: list[Expression]
 ) -> DiagnosticsError:
     index = error.argument_index
     parameter = None if index is None else function.parameter(index)
@@ -93,7 +91,7 @@ def _failed(
     )
 
 
-def _unknown(evaluator: Evaluator, node: nodes.Call) -> DiagnosticsError:
+def _unknown(evaluator: Evaluation, node: nodes.Call) -> DiagnosticsError:
     name = nodes.Node(node.start, node.name_end)
     if node.name in LEFT_OUT:
         return evaluator.fail(
@@ -103,7 +101,7 @@ def _unknown(evaluator: Evaluator, node: nodes.Call) -> DiagnosticsError:
     return evaluator.fail("expression/unknown-function", f'There is no function "{node.name}".', name, hint)
 
 
-def _try(evaluator: Evaluator, node: nodes.Call) -> Any:
+def _try(evaluator: Evaluation, node: nodes.Call) -> Any:
     """The first argument that has a value."""
     first: DiagnosticsError | None = None
     for argument in node.arguments:
@@ -126,7 +124,7 @@ def _try(evaluator: Evaluator, node: nodes.Call) -> Any:
     )
 
 
-def _can(evaluator: Evaluator, node: nodes.Call) -> bool:
+def _can(evaluator: Evaluation, node: nodes.Call) -> bool:
     """Whether the argument has a value."""
     argument = _only(evaluator, node)
     with evaluator.tracing() as aside:
@@ -135,7 +133,7 @@ def _can(evaluator: Evaluator, node: nodes.Call) -> bool:
     return error is None
 
 
-def _env(evaluator: Evaluator, node: nodes.Call) -> Any:
+def _env(evaluator: Evaluation, node: nodes.Call) -> Any:
     """The environment variable's value, or the default."""
     if not 1 <= len(node.arguments) <= 2:
         raise evaluator.fail(
@@ -162,14 +160,14 @@ def _env(evaluator: Evaluator, node: nodes.Call) -> Any:
     )
 
 
-def _sensitive(evaluator: Evaluator, node: nodes.Call) -> Any:
+def _sensitive(evaluator: Evaluation, node: nodes.Call) -> Any:
     """The value, masked in all that is printed."""
     value = evaluator.evaluate(_only(evaluator, node))
     evaluator.trace.mark(value)
     return value
 
 
-def _nonsensitive(evaluator: Evaluator, node: nodes.Call) -> Any:
+def _nonsensitive(evaluator: Evaluation, node: nodes.Call) -> Any:
     """The value, no longer masked."""
     with evaluator.tracing() as aside:
         value = evaluator.evaluate(_only(evaluator, node))
@@ -177,7 +175,7 @@ def _nonsensitive(evaluator: Evaluator, node: nodes.Call) -> Any:
     return value
 
 
-def _issensitive(evaluator: Evaluator, node: nodes.Call) -> bool:
+def _issensitive(evaluator: Evaluation, node: nodes.Call) -> bool:
     """Whether the value is sensitive."""
     with evaluator.tracing() as aside:
         evaluator.evaluate(_only(evaluator, node))
@@ -185,7 +183,7 @@ def _issensitive(evaluator: Evaluator, node: nodes.Call) -> bool:
     return aside.marked
 
 
-def _only(evaluator: Evaluator, node: nodes.Call) -> Expression:
+def _only(evaluator: Evaluation, node: nodes.Call) -> Expression:
     if len(node.arguments) != 1:
         raise evaluator.fail(
             "expression/arguments", f'"{node.name}" takes 1 argument, not {len(node.arguments)}.', node
@@ -193,7 +191,7 @@ def _only(evaluator: Evaluator, node: nodes.Call) -> Expression:
     return node.arguments[0]
 
 
-_BUILT_IN: dict[str, Callable[[Evaluator, nodes.Call], Any]] = {
+_BUILT_IN: dict[str, Callable[[Evaluation, nodes.Call], Any]] = {
     "try": _try,
     "can": _can,
     "env": _env,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dstream_core.config.evaluate import access
+from dstream_core.config.evaluate.evaluation import Evaluation
 from dstream_core.config.syntax import nodes
 from dstream_core.config.syntax.nodes import Expression
 from dstream_core.config.values import BOOL, STRING, ObjectValue, TupleValue, type_name, type_of
 
-if TYPE_CHECKING:
-    from dstream_core.config.evaluate.evaluator import Evaluator
 
-
-def loop(evaluator: Evaluator, node: nodes.For) -> Any:
+def loop(evaluator: Evaluation, node: nodes.For) -> Any:
     """The tuple or object that a `for` expression makes."""
     collection = evaluator.evaluate(node.collection)
     if collection is None:
@@ -36,7 +34,7 @@ def loop(evaluator: Evaluator, node: nodes.For) -> Any:
         evaluator.names = before
 
 
-def _rounds(evaluator: Evaluator, node: nodes.For, collection: Any) -> Iterator[None]:
+def _rounds(evaluator: Evaluation, node: nodes.For, collection: Any) -> Iterator[None]:
     """Set the names for one element after the other, those left out that the condition refuses."""
     before = evaluator.names
     if not collection and node.condition is not None and not _refers_to_element(node):
@@ -59,7 +57,7 @@ def _refers_to_element(node: nodes.For) -> bool:
     return False
 
 
-def _included(evaluator: Evaluator, condition: Expression) -> bool:
+def _included(evaluator: Evaluation, condition: Expression) -> bool:
     value = evaluator.evaluate(condition)
     if value is None:
         raise evaluator.fail(
@@ -69,7 +67,7 @@ def _included(evaluator: Evaluator, condition: Expression) -> bool:
     return bool(evaluator.convert(value, BOOL, condition, "expression/condition", what))
 
 
-def _object_for(evaluator: Evaluator, node: nodes.For, key_node: Expression, collection: Any) -> ObjectValue:
+def _object_for(evaluator: Evaluation, node: nodes.For, key_node: Expression, collection: Any) -> ObjectValue:
     result: dict[str, Any] = {}
     for _ in _rounds(evaluator, node, collection):
         key = evaluator.evaluate(key_node)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dstream_core.config.evaluate import access, operators
+from dstream_core.config.evaluate.evaluation import Evaluation
 from dstream_core.config.syntax import nodes
 from dstream_core.config.syntax.nodes import Expression
 from dstream_core.config.values import (
@@ -22,11 +23,8 @@ from dstream_core.config.values import (
 )
 from dstream_core.errors import DiagnosticsError
 
-if TYPE_CHECKING:
-    from dstream_core.config.evaluate.evaluator import Evaluator
 
-
-def conditional(evaluator: Evaluator, node: nodes.Conditional) -> Any:
+def conditional(evaluator: Evaluation, node: nodes.Conditional) -> Any:
     """`condition ? yes : no`: the types of both results count, errors only of the one that is taken."""
     condition = evaluator.evaluate(node.condition)
     if condition is None:
@@ -56,7 +54,7 @@ def conditional(evaluator: Evaluator, node: nodes.Conditional) -> Any:
     )
 
 
-def binary(evaluator: Evaluator, node: nodes.Binary) -> Any:
+def binary(evaluator: Evaluation, node: nodes.Binary) -> Any:
     """Operators group to the left: a long chain is walked, not recursed into."""
     chain: list[nodes.Binary] = []
     first: Expression = node
@@ -77,7 +75,7 @@ def binary(evaluator: Evaluator, node: nodes.Binary) -> Any:
     return value
 
 
-def _applied(evaluator: Evaluator, node: nodes.Binary, function: Callable[..., Any], *values: Any) -> Any:
+def _applied(evaluator: Evaluation, node: nodes.Binary, function: Callable[..., Any], *values: Any) -> Any:
     try:
         return function(node.operator, *values)
     except operators.OperationError as error:
@@ -85,7 +83,7 @@ def _applied(evaluator: Evaluator, node: nodes.Binary, function: Callable[..., A
         raise evaluator.fail(error.code, error.message, blamed) from None
 
 
-def _logical(evaluator: Evaluator, node: nodes.Binary, left: Any, left_error: DiagnosticsError | None) -> bool:
+def _logical(evaluator: Evaluation, node: nodes.Binary, left: Any, left_error: DiagnosticsError | None) -> bool:
     """`&&` and `||`: an error on one side is forgiven if the other decides; types are checked all the same."""
     right, right_error = evaluator.attempt(node.right)
     left = _bool_side(evaluator, node, 0, left, left_error)
@@ -101,7 +99,7 @@ def _logical(evaluator: Evaluator, node: nodes.Binary, left: Any, left_error: Di
     return not decisive
 
 
-def _bool_side(evaluator: Evaluator, node: nodes.Binary, side: int, value: Any, error: DiagnosticsError | None) -> Any:
+def _bool_side(evaluator: Evaluation, node: nodes.Binary, side: int, value: Any, error: DiagnosticsError | None) -> Any:
     """A side of `&&` or `||` as a bool; one that failed must at least be able to be one."""
     if error is None:
         return _applied(evaluator, node, operators.converted, value, BOOL, side)
@@ -111,7 +109,7 @@ def _bool_side(evaluator: Evaluator, node: nodes.Binary, side: int, value: Any, 
     return None
 
 
-def expected_type(evaluator: Evaluator, node: Expression) -> Type:
+def expected_type(evaluator: Evaluation, node: Expression) -> Type:
     """The type that an expression without a value would have had; `dynamic` where that cannot be said."""
     match node:
         case nodes.Binary(operator="+" | "-" | "*" | "/" | "%") | nodes.Unary(operator="-"):
@@ -130,20 +128,20 @@ def expected_type(evaluator: Evaluator, node: Expression) -> Type:
             return DYNAMIC
 
 
-def _object_type(evaluator: Evaluator, items: tuple[nodes.ObjectItem, ...]) -> Type:
+def _object_type(evaluator: Evaluation, items: tuple[nodes.ObjectItem, ...]) -> Type:
     try:
         return ObjectType({evaluator.key(item.key): _type_anyway(evaluator, item.value) for item in items})
     except DiagnosticsError:
         return DYNAMIC
 
 
-def _type_anyway(evaluator: Evaluator, node: Expression) -> Type:
+def _type_anyway(evaluator: Evaluation, node: Expression) -> Type:
     with evaluator.tracing():
         value, error = evaluator.attempt(node)
     return type_of(value) if error is None else expected_type(evaluator, node)
 
 
-def unary(evaluator: Evaluator, node: nodes.Unary) -> Any:
+def unary(evaluator: Evaluation, node: nodes.Unary) -> Any:
     """`-` and `!`."""
     try:
         return operators.unary(node.operator, evaluator.evaluate(node.operand))
