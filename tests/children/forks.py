@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import time
 
 import wire
 
@@ -17,6 +18,7 @@ parser.add_argument("--daemon", action="store_true", help="fork twice and call s
 parser.add_argument("--release", action="store_true", help="the process left behind closes all its descriptors")
 parser.add_argument("--ignore", action="store_true", help="it ignores SIGTERM, SIGINT and SIGHUP")
 parser.add_argument("--chatter", action="store_true", help="it goes on writing to stdout")
+parser.add_argument("--on", type=int, choices=[1, 2], default=1, help="with `--chatter`: the descriptor")
 parser.add_argument("--stay", action="store_true", help="the parent stays as well")
 parser.add_argument("--lines", type=int, default=5)
 parser.add_argument("--pid-file", required=True)
@@ -36,7 +38,8 @@ def left_behind(started: int) -> None:
     number = 1_000_000
     while arguments.chatter:
         number += 1
-        wire.send(wire.envelope(number))
+        wire.send(wire.envelope(number), arguments.on)
+        time.sleep(0.01)
     wire.sleep_for_ever()
 
 

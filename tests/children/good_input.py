@@ -19,6 +19,7 @@ parser.add_argument("--first", type=int, default=1, help="number of the first li
 parser.add_argument("--size", type=int, default=0, help="bytes a line")
 parser.add_argument("--pause", type=float, default=0.0, help="seconds between lines")
 parser.add_argument("--journal", help="file to note what happened in")
+parser.add_argument("--leave", action="store_true", help="exit at once after the last line")
 parser.add_argument("--deaf", action="store_true", help="do not obey stop: send all lines")
 arguments = parser.parse_args()
 
@@ -68,5 +69,7 @@ while not stopping.is_set() and (arguments.lines == 0 or number < arguments.firs
         time.sleep(arguments.pause)
 wire.send(b"".join(block))
 note(sent=number - arguments.first + 1)
+if arguments.leave:
+    os._exit(0)
 os.close(1)
 listener.join()

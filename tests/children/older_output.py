@@ -17,6 +17,7 @@ parser.add_argument(
         "silent",  # prints nothing
         "handshake",  # prints {"status":"ready"} first
         "refuses",  # prints {"status":"error"} and exits 1
+        "refuses-late",  # says hello first
         "prints-envelope",  # prints an envelope before it was given a line: it is an input
         "forges-acks",  # prints control lines as if it spoke version 1
         "slow",  # `--pause` seconds a line
@@ -24,6 +25,7 @@ parser.add_argument(
     ],
     default="plain",
 )
+parser.add_argument("--delay", type=float, default=0, help="seconds before it reads its first line")
 parser.add_argument("--file", default=os.devnull, help="what it received, byte for byte")
 parser.add_argument("--pause", type=float, default=0.05)
 parser.add_argument("--echo", help="file for the first line of stdin, as it came")
@@ -31,13 +33,17 @@ arguments = parser.parse_args()
 
 if arguments.kind == "prints-envelope":
     wire.send(wire.envelope(1))
+time.sleep(arguments.delay)
 first = sys.stdin.buffer.readline()
 if arguments.echo:
     with open(arguments.echo, "wb") as file:
         file.write(first)
 if arguments.kind == "handshake":
     wire.send(b'{"status":"ready"}\n')
-if arguments.kind == "refuses":
+if arguments.kind == "refuses-late":
+    wire.send(b"hello\n")
+    time.sleep(0.2)
+if arguments.kind.startswith("refuses"):
     wire.send(b'{"status":"error","message":"no such queue"}\n')
     sys.exit(1)
 with open(arguments.file, "ab", buffering=0) as target:

@@ -17,6 +17,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--role", choices=["input", "output"], default="input")
 parser.add_argument("--quiet", action="store_true")
 parser.add_argument("--older", action="store_true", help="no handshake")
+parser.add_argument("--burst", type=int, default=0, help="an input: bytes sent at once, and nothing after them")
 parser.add_argument("--pid-file", help="where to write its process id")
 arguments = parser.parse_args()
 
@@ -28,6 +29,9 @@ if arguments.pid_file:
 wire.read_command()
 if not arguments.older:
     wire.ready(arguments.role)
+if arguments.burst:
+    wire.send(wire.envelope(1, 1024) * (arguments.burst // 1024))
+    wire.sleep_for_ever()
 number = 0
 while True:
     number += 1

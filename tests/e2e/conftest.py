@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.started: list[subprocess.Popen[bytes]] = []
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("DSTREAM_LOG")}
 
     def write(self, text: str, name: str = "dstream.hcl") -> Path:
@@ -70,7 +71,7 @@ class Project:
 
     def start(self, *arguments: str, program: str = DSTREAM, **options: Any) -> subprocess.Popen[bytes]:
         """Starts the command; the test ends it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [program, *arguments],
             cwd=options.pop("cwd", self.folder),
             env=self.environment | options.pop("env", {}),
@@ -80,6 +81,8 @@ class Project:
             bufsize=0,  # a test reads the first line itself, and communicate() the rest
             **options,
         )
+        self.started.append(process)
+        return process
 
     def __call__(self, *arguments: str, timeout: float = 30, **options: Any) -> Done:
         """Runs the command to its end."""
@@ -113,9 +116,14 @@ def _wait_for(what: Callable[[], Any], reason: str, seconds: float = 20) -> Any:
 
 
 @pytest.fixture
-def dstream(tmp_path: Path) -> Project:
+def dstream(tmp_path: Path) -> Iterator[Project]:
     """`dstream("run", "demo")` in a folder of its own."""
-    return Project(tmp_path)
+    project = Project(tmp_path)
+    yield project
+    for process in project.started:
+        if process.poll() is None:  # the test failed before it ended what it had started
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture

@@ -150,7 +150,9 @@ def test_the_first_line_is_the_command_or_the_bare_configuration(dstream, tmp_pa
     dstream.program("in", SAY_THREE.replace("COMMAND", "first"))
     dstream.program("out", SHOW)
     setting = '\n    envelope = "bare"' if bare else ""
-    blocks = [f'    provider = "./{name}"{setting}\n    config {{\n      tables = ["T"]\n    }}' for name in ("in", "out")]
+    blocks = [
+        f'    provider = "./{name}"{setting}\n    config {{\n      tables = ["T"]\n    }}' for name in ("in", "out")
+    ]
     dstream.write(dstream.task("t", *blocks))
     done = dstream("run", "t")
     assert done.code == 0, done.err
@@ -168,7 +170,7 @@ HABITS: dict[str, tuple[str, list[str]]] = {
     "never reads": ("exec 0<&-; THREE", ENVELOPES),
     "reads to the end": ("cat > /dev/null; THREE", ENVELOPES),
     "is silent at first": ("read -r c; sleep 1.2; THREE", ENVELOPES),
-    "has no last newline": ('read -r c; THREE; printf \'%s\' \'{"data":{"n":4}}\'', [*ENVELOPES, '{"data":{"n":4}}']),
+    "has no last newline": ("read -r c; THREE; printf '%s' '{\"data\":{\"n\":4}}'", [*ENVELOPES, '{"data":{"n":4}}']),
     "closes stdout and lingers": ("read -r c; THREE; exec 1>&-; sleep 0.3", ENVELOPES),
     "starts a child that keeps the pipe": ("read -r c; sleep 30 & THREE", ENVELOPES),
     "says nothing at all": ("cat > /dev/null", []),
@@ -179,7 +181,7 @@ HABITS: dict[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize("habit", HABITS)
 def test_an_older_input_with_each_habit(dstream, habit: str) -> None:
     script, expected = HABITS[habit]
-    lines = "for n in 1 2 3; do echo \"{\\\"data\\\":{\\\"n\\\":$n},\\\"metadata\\\":{}}\"; done"
+    lines = 'for n in 1 2 3; do echo "{\\"data\\":{\\"n\\":$n},\\"metadata\\":{}}"; done'
     dstream.program("in", script.replace("THREE", lines))
     dstream.program("out", SHOW)
     dstream.write(dstream.task("t", '    provider = "./in"', '    provider = "./out"'))
@@ -194,7 +196,9 @@ def test_an_older_input_with_each_habit(dstream, habit: str) -> None:
 def test_an_older_input_without_an_end_is_stopped(dstream, habit: str) -> None:
     """Invariant 7: there is no stop line for it; what it wrote before is delivered."""
     trap = "trap '' TERM\n" if habit.startswith("ignores") else ""
-    dstream.program("in", trap + 'read -r c; n=0; while :; do n=$((n + 1)); echo "{\\"data\\":{\\"n\\":$n}}"; sleep 0.02; done')
+    dstream.program(
+        "in", trap + 'read -r c; n=0; while :; do n=$((n + 1)); echo "{\\"data\\":{\\"n\\":$n}}"; sleep 0.02; done'
+    )
     dstream.program("out", SHOW)
     text = dstream.task("t", '    provider = "./in"', '    provider = "./out"')
     dstream.write(text.replace("{", '{\n  stop_timeout = "2s"', 1))
@@ -210,7 +214,7 @@ def test_an_older_input_without_an_end_is_stopped(dstream, habit: str) -> None:
 
 def test_an_older_output_that_prints_an_envelope_first_is_an_input(dstream) -> None:
     dstream.program("in", SAY_THREE.replace("COMMAND", "first"))
-    dstream.program("wrong", "read -r c; sleep 0.1; echo '{\"data\":{},\"metadata\":{}}'; cat > /dev/null")
+    dstream.program("wrong", 'read -r c; sleep 0.1; echo \'{"data":{},"metadata":{}}\'; cat > /dev/null')
     dstream.write(dstream.task("t", '    provider = "./in"', '    provider = "./wrong"'))
     done = dstream("run", "t")
     assert done.code == 1
@@ -305,8 +309,8 @@ def test_an_older_output_answers_lifecycle_verbs_with_strings(dstream, answer: s
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("echo '{\"status\":\"failed\",\"error\":\"no permission\"}'; exit 1", "no permission"),
-        ("echo '{\"status\":\"error\",\"message\":\"bad connection string\"}'; exit 1", "bad connection string"),
+        ('echo \'{"status":"failed","error":"no permission"}\'; exit 1', "no permission"),
+        ('echo \'{"status":"error","message":"bad connection string"}\'; exit 1', "bad connection string"),
         ("echo 'unknown command' >&2; exit 2", "unknown command"),
     ],
 )
@@ -319,7 +323,9 @@ def test_an_older_output_that_fails_a_verb(dstream, script: str, said: str) -> N
     assert done.says(said)
 
 
-@pytest.mark.parametrize("line", ['{"interval":0,"maxCount":3}', '{"command":"run","config":{"interval":0,"max_count":3}}'])
+@pytest.mark.parametrize(
+    "line", ['{"interval":0,"maxCount":3}', '{"command":"run","config":{"interval":0,"max_count":3}}']
+)
 def test_a_plugin_runs_by_hand_and_under_an_older_orchestrator(tmp_path: Path, dstream, line: str) -> None:
     program = Path(sys.executable).with_name("dstream-counter")
     done = subprocess.run(

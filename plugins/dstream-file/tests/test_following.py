@@ -82,6 +82,20 @@ def test_rotation_by_renaming(runs: Any, follow: Any, here: Path) -> None:
     assert not runs.log.messages
 
 
+def test_several_rotations_between_two_looks(follow: Any, here: Path) -> None:
+    write("app.log", "1")
+
+    def rotate_twice() -> None:
+        append("app.log", "2")
+        os.rename("app.log", "app.log.2")
+        os.utime("app.log.2", (2e9, 2e9))
+        write("app.log.1", "3")
+        os.utime("app.log.1", (2e9 + 10, 2e9 + 10))
+        write("app.log", "4")
+
+    assert follow(rotate_twice, lambda: append("app.log", "5"), path="app.log") == text("1", "2", "3", "4", "5")
+
+
 def test_a_renamed_file_is_watched_for_a_while(follow: Any, here: Path) -> None:
     write("app.log", "1")
     steps = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstream_file.naming import name_parts, safe_file_name
+from dstream_file.naming import is_rotated_name, name_parts, safe_file_name
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,20 @@ from dstream_file.naming import name_parts, safe_file_name
 def test_name_parts(path: str, table: str, form: str, compression: str) -> None:
     parts = name_parts(path)
     assert (parts.table, parts.format, parts.compression) == (table, form, compression)
+
+
+@pytest.mark.parametrize(
+    "name", ["app.log.1", "app.log-20260131", "app.log.2026-01-31.gz", "app-20260131.log", "app.log.12.zst"]
+)
+def test_names_that_rotation_makes(name: str) -> None:
+    assert is_rotated_name(name, "app.log")
+
+
+@pytest.mark.parametrize(
+    "name", ["app.log", "app.log.bak", "app.logger.1", "app.log.1.tmp", "app2.log", "application.log", "xapp.log.1"]
+)
+def test_names_that_rotation_does_not_make(name: str) -> None:
+    assert not is_rotated_name(name, "app.log")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
-import signal
 import subprocess
 import threading
 import time
@@ -62,8 +60,7 @@ def test_a_growing_file(file_input: list[Path], tmp_path: Path) -> None:
             with path.open("a") as file:
                 file.write(f'{{"n":{number}}}\n{{"half"')
             assert numbers(provider.envelopes(1)) == [number]
-            content = path.read_bytes().removesuffix(b'{"half"')
-            path.write_bytes(content)
+            os.truncate(path, path.stat().st_size - len('{"half"'))
         provider.ack(3)
         provider.stop()
         provider.read_rest()
@@ -93,6 +90,7 @@ def test_an_invalid_line_is_told_by_file_and_line(file_input: list[Path], tmp_pa
     with ProviderProcess(file_input, "input", {"path": str(path)}) as provider:
         provider.wait_ready()
         assert numbers(provider.envelopes(1)) == [1]
+        provider.read_rest()
         provider.close_stdin()
         assert provider.wait() == 1
         assert f"{path}:2: the record at byte 8 is invalid" in provider.stderr
@@ -318,8 +316,6 @@ def test_a_file_that_must_not_grow_further(file_output: list[Path], tmp_path: Pa
         assert "File too large" in provider.stderr
         assert "rotate_size" in provider.stderr
     assert path.read_bytes().endswith(b"\n") or path.read_bytes() == b""
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    assert signal.SIGXFSZ
 
 
 def test_the_lifecycle_through_the_protocol(file_output: list[Path], tmp_path: Path) -> None:

@@ -119,6 +119,42 @@ def test_rotation_by_renaming_loses_nothing(runs: Any, here: Path) -> None:
     assert not runs.log.messages
 
 
+def test_several_rotations_while_nobody_looked_lose_nothing(runs: Any, here: Path) -> None:
+    write("app.log", "1")
+    runs.run(path="app.log")
+    append("app.log", "2")
+    for name, number in (("app.log.4", -40), ("app.logger.1", 40), ("app.log", 10)):
+        Path(name).touch()
+        os.utime(name, (number + 2e9, number + 2e9))
+    os.rename("app.log", "app.log.3")
+    write("app.log.2", "3")
+    os.utime("app.log.2", (2e9 + 20, 2e9 + 20))
+    Path("app.log.1.gz").write_bytes(gzip.compress(b"4\n"))
+    os.utime("app.log.1.gz", (2e9 + 30, 2e9 + 30))
+    Path("app.log.2.gz").write_bytes(b"app.log.2 is being compressed")
+    write("app.log", "5")
+    assert runs.values(path="app.log") == text("2", "3", "4", "5")
+    assert "app.log was rotated to " in runs.log.text
+    for name in ("app.log.3", "app.log.2", "app.log.2.gz", "app.log.1.gz"):
+        os.remove(name)
+    assert runs.values(path="app.log") == []
+    assert not runs.log.warnings
+    assert len(runs.positions()) == 1
+
+
+def test_a_file_that_was_compressed_after_its_rotation_is_finished(runs: Any, here: Path) -> None:
+    write("app.log", "1", "2")
+    runs.run(path="app.log")
+    append("app.log", "3")
+    Path("app.log.1.gz").write_bytes(gzip.compress(Path("app.log").read_bytes()))
+    Path("app.log.broken.gz").write_bytes(gzip.compress(b"other content, and longer")[:-4])
+    write("new", "4")
+    os.replace("new", "app.log")  # now the inode is another one for certain
+    assert runs.values(path="app.log") == text("3", "4")
+    assert "app.log.1.gz is a copy of what " in runs.log.text
+    assert not runs.log.warnings
+
+
 def test_truncation_is_said_and_begins_anew(runs: Any, here: Path) -> None:
     write("a.log", "first", "second")
     runs.run(path="a.log")

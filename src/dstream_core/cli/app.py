@@ -26,15 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run_command_line(arguments: list[str]) -> int:
     """Runs one command line; returns its exit code."""
     shared = Shared(Screen.of_process())
+    detailed = "--detailed-exitcode" in arguments  # 2 says "changes" there, so that every error is 1
     try:
         code = _run(arguments, shared)
+        if detailed and code and not shared.understood:
+            code = int(ExitCode.FAILED)
     except DStreamError as error:
         shared.screen.error(error)
         if shared.debug:
             shared.screen.traceback(error)
         code = int(exit_code_of(error))
-        if "--detailed-exitcode" in arguments:
-            code = int(ExitCode.FAILED)  # 2 says "changes" there, so that every error is 1
+        if detailed:
+            code = int(ExitCode.FAILED)
     except KeyboardInterrupt:
         code = int(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  the last stop: what comes here is a bug, and says so

@@ -54,6 +54,8 @@ class Shared:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     flags: Flags = field(default_factory=Flags)
     debug: bool = False
+    understood: bool = False
+    """The command line made sense, and a command was called."""
 
     def session(self, later: Flags) -> Session:
         """The session of a command, with the flags behind the verb.
@@ -61,6 +63,7 @@ class Shared:
         Raises:
             ConfigurationError: a flag has no such value.
         """
+        self.understood = True
         flags = self.flags.merged(later)
         self.screen.log = replace(
             self.screen.log, level=self._level(flags), format=_format(flags.log_format), time=flags.log_time

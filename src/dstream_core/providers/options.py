@@ -1,4 +1,4 @@
-"""A provider's options: checked, described, and searched for secrets. Imports pydantic or jsonschema: import it late."""
+"""A provider's options: checked, described, and searched for secrets. Imports pydantic: import it late."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from dstream_core.errors import ProviderError
 from dstream_core.hookspecs.options import OptionProblem, Path, options_schema, secret_paths, validate_options
-from dstream_core.providers.json_schema import schema_problems, schema_secret_paths
 from dstream_core.providers.resolution import Resolved
 
 
@@ -23,6 +22,8 @@ def option_problems(provider: Resolved, config: Mapping[str, Any]) -> tuple[Opti
     if provider.options is not None:
         return validate_options(options_model(provider.options, provider.name), config).problems
     if provider.schema is not None:
+        from dstream_core.providers.json_schema import schema_problems  # noqa: PLC0415  jsonschema: for manifests only
+
         return schema_problems(provider.schema, config, provider.name)
     return ()
 
@@ -36,6 +37,8 @@ def declared_secrets(provider: Resolved, config: Mapping[str, Any]) -> tuple[fro
     if provider.options is not None:
         return secret_paths(options_model(provider.options, provider.name), config)
     if provider.schema is not None:
+        from dstream_core.providers.json_schema import schema_secret_paths  # noqa: PLC0415  as above
+
         return schema_secret_paths(provider.schema, config)
     return frozenset(), frozenset()
 

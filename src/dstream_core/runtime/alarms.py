@@ -19,9 +19,9 @@ class Alarms:
         guardian_lost: set when the guardian is gone.
     """
 
-    def __init__(self, guardian: Guardian):
+    def __init__(self, guardian: Guardian, interrupts: Interrupts):
         self.guardian_lost = guardian.lost
-        self._interrupts = Interrupts()
+        self._interrupts = interrupts
         self.trouble: asyncio.Future[DStreamError] = asyncio.get_running_loop().create_future()
 
     @property

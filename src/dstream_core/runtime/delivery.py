@@ -22,6 +22,7 @@ class Delivery:
         best_effort: the output does not acknowledge: lines count once it has read them from its pipe.
         relay: once the data flows.
         control: the way back to a version-1 input, once it is ready.
+        acks_wanted: that input announced that it takes acknowledgements.
     """
 
     def __init__(self, output: Running):
@@ -29,7 +30,7 @@ class Delivery:
         self._acks = AckCount()
         self.best_effort = output.ready is None or ACK_CAPABILITY not in output.ready.capabilities
         self._reads = ReadCount() if self.best_effort else None
-        self._acks_wanted = False
+        self.acks_wanted = False
         self.relay: Relay | None = None
         self.control: AckSender | None = None
 
@@ -56,7 +57,7 @@ class Delivery:
     def connect(self, source: Running) -> None:
         """A version-1 input is ready: control lines go to its stdin, acknowledgements if it announced them."""
         self.control = AckSender(source.child.stdin)
-        self._acks_wanted = source.ready is not None and ACK_CAPABILITY in source.ready.capabilities
+        self.acks_wanted = source.ready is not None and ACK_CAPABILITY in source.ready.capabilities
 
     def take(self, count: int) -> None:
         """Take a count and pass it on (invariant 2).
@@ -64,7 +65,7 @@ class Delivery:
         Raises:
             AckError: it went back, or is ahead of what was written.
         """
-        if self._acks.advance(count, self.written) and self.control is not None and self._acks_wanted:
+        if self._acks.advance(count, self.written) and self.control is not None and self.acks_wanted:
             self.control.send(count)
 
     def take_reads(self) -> None:

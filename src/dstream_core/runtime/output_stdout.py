@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from dstream_core.errors import DStreamError
 from dstream_core.protocol.control import ack_of, decode_control
 from dstream_core.protocol.exact_json import decode_json
 from dstream_core.protocol.handshake import Ready, Refusal
@@ -12,7 +13,7 @@ from dstream_core.runtime.demux import OutputDemux
 from dstream_core.runtime.filters import HandshakeFinder
 from dstream_core.runtime.running import HandshakeError, Running
 from dstream_core.runtime.streams import Reader
-from dstream_core.runtime.values import Observer
+from dstream_core.runtime.values import Observer, refusal_error
 
 
 class OutputStdout:
@@ -23,7 +24,7 @@ class OutputStdout:
         observer: gets the text.
         on_ack: called with every count that the output announces, if it acknowledges.
         given_lines: how many data lines it was given so far.
-        on_violation: called with the error when an older output turns out to be an input.
+        on_violation: called with the error when an older output turns out to be an input, or refuses late.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class OutputStdout:
         observer: Observer,
         on_ack: Callable[[int], None],
         given_lines: Callable[[], int],
-        on_violation: Callable[[HandshakeError], None],
+        on_violation: Callable[[DStreamError], None],
     ):
         self._running = running
         self._observer = observer
@@ -47,7 +48,7 @@ class OutputStdout:
 
     def start(self, first: bytes = b"") -> None:
         """Begin; `first` was read together with the handshake."""
-        self._running.stdout = self.reader
+        self._running.read_by(self.reader)
         if first:
             self._feed(first)
         self.reader.start()
@@ -57,6 +58,8 @@ class OutputStdout:
             chunk = self._finder.feed(chunk)
             if (self._finder.found or chunk) and not self.first_line.done():
                 self.first_line.set_result(self._finder.found)
+            elif isinstance(self._finder.found, Refusal):
+                self._on_violation(refusal_error(self._running.launch, self._finder.found, None))
         if chunk:
             self._demux.feed(chunk)
 

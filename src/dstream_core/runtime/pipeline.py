@@ -7,12 +7,16 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from dstream_core.errors import DStreamError, ProviderError
 from dstream_core.runtime.alarms import Alarms
 from dstream_core.runtime.claims import Claim
 from dstream_core.runtime.ending import end
+from dstream_core.runtime.interrupts import Interrupts
+from dstream_core.runtime.posix_parts import occupy_standard_descriptors
 from dstream_core.runtime.processes import Guardian
+from dstream_core.runtime.relay import Relay
 from dstream_core.runtime.run_state import RunState, early_exit
 from dstream_core.runtime.running import Running, first_of
 from dstream_core.runtime.starting import EndAskedError, start
@@ -52,6 +56,7 @@ def run_pipeline(
     Returns:
         What came of it; a failure is in the outcome, not raised.
     """
+    occupy_standard_descriptors()
     return asyncio.run(_run(input, output, claims, observer, stop_timeout, on_counts))
 
 
@@ -64,8 +69,9 @@ async def _run(
     on_counts: Callable[[int, int, int], None] | None,
 ) -> RunOutcome:
     began = time.monotonic()
+    interrupts = Interrupts()
     async with Guardian(claims) as guardian:
-        run = RunState(Alarms(guardian), observer, stop_timeout, on_counts=on_counts)
+        run = RunState(Alarms(guardian, interrupts), observer, stop_timeout, on_counts=on_counts)
         work = asyncio.create_task(_start_stream_end(run, guardian, source, sink))
         at_once = asyncio.create_task(run.alarms.second_interrupt())
         await first_of(work, at_once)
@@ -99,13 +105,15 @@ async def _stream(run: RunState) -> None:
     reads = asyncio.create_task(run.delivery.keep_taking_reads())
     counts = asyncio.create_task(_keep_telling_counts(run))
     output, relay = run.output, run.relay
+    ends: list[asyncio.Future[Any]] = [output.child.exited, relay.sink_broken]
+    if not run.delivery.best_effort and output.stdout is not None:
+        ends.append(output.stdout.done)  # no acknowledgement can come any more
     try:
         while not relay.done.done() and run.alarms.signal is None:
             run.alarms.check()
-            if output.child.exited.done() or relay.sink_broken.done():
-                relay.discard()
-                raise await _output_failed(run, output)
-            await first_of(relay.done, relay.sink_broken, output.child.exited, *run.alarms.futures())
+            if any(one.done() for one in ends):
+                raise await _output_failed(run, output, relay)
+            await first_of(relay.done, *ends, *run.alarms.futures())
     finally:
         reads.cancel()
         counts.cancel()
@@ -118,9 +126,12 @@ async def _keep_telling_counts(run: RunState) -> None:
         await asyncio.sleep(COUNTS_EVERY)
 
 
-async def _output_failed(run: RunState, output: Running) -> DStreamError:
-    if not await output.exits_within(1.0):
-        return ProviderError(f"{output.launch} closed its stdin before end of file", code="provider/closed-stdin")
+async def _output_failed(run: RunState, output: Running, relay: Relay) -> DStreamError:
+    exited = await output.exits_within(1.0)
+    relay.discard()
+    if not exited:
+        which = "stdin" if relay.sink_broken.done() else "stdout"
+        return ProviderError(f"{output.launch} closed its {which} before end of file", code=f"provider/closed-{which}")
     error = await early_exit(output, "end of file")
     return run.alarms.trouble.result() if run.alarms.trouble.done() else error
 
@@ -144,6 +155,8 @@ def _outcome(run: RunState, seconds: float) -> RunOutcome:
     if written > acknowledged:
         what = "not read by the output" if best_effort else "not acknowledged"
         run.fail(UndeliveredError(f"{written - acknowledged} of {written} records were {what}"))
+    elif relay is not None and relay.discarded:
+        run.fail(UndeliveredError(f"{relay.discarded} records could not be delivered any more"))
     rejected = run.output.log.progress.get("dead_letters", 0) if run.output is not None else 0
     return RunOutcome(
         reason=_reason(run),

@@ -251,7 +251,7 @@ def _pipes() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     opened: list[tuple[int, int]] = []
     try:
         for _ in range(3):
-            opened.append(os.pipe())
+            opened.append(os.pipe())  # noqa: PERF401  what is open already must be known when the next fails
     except OSError as error:
         for pair in opened:
             _close_all(pair)

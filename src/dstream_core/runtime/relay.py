@@ -7,6 +7,7 @@ time, so memory is flat whatever the length of the lines.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable
 from typing import Literal
@@ -42,7 +43,10 @@ class Relay:
         discarded: newlines read that could no longer be delivered.
         chunks: chunks read; it stands still while the source is silent.
         mid_line: whether the last byte read was not the end of a line.
+        torn: what was discarded began in the middle of a line.
     """
+
+    left_behind_seconds = math.inf  # data is data, whoever of the input's family writes it
 
     def __init__(
         self,
@@ -65,7 +69,7 @@ class Relay:
         self.done: asyncio.Future[None] = self._loop.create_future()
         self.sink_broken: asyncio.Future[None] = self._loop.create_future()
         self.bytes = self.discarded = self.chunks = 0
-        self.mid_line = False
+        self.mid_line = self.torn = False
 
     @property
     def lines(self) -> int:
@@ -173,6 +177,7 @@ class Relay:
         if not self._discarding:
             self._discarding = True
             self._lines_before = self.lines
+            self.torn = 0 < self._offset < self._end and self._chunk[self._offset - 1] != 0x0A
             self.discarded += self._chunk.count(b"\n", self._offset, self._end)
             self._set_chunk(b"", 0)
 

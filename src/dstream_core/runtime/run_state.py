@@ -52,6 +52,11 @@ class RunState:
         """Whether deadlines run: not while an input that ended by itself is being delivered, however slowly."""
         return self.alarms.signal is not None or self.failure is not None or self.alarms.trouble.done()
 
+    @property
+    def flowing(self) -> bool:
+        """Whether data may have flowed: both were ready."""
+        return self.relay is not None and self.input is not None and self.input.stdout is self.relay
+
     def fail(self, error: DStreamError | None) -> None:
         """Keep the first failure: the others follow from it."""
         if self.failure is None and error is not None:

@@ -13,13 +13,15 @@ from dstream_core.protocol.handshake import HANDSHAKE_LIMIT, Ready, Refusal, dec
 from dstream_core.protocol.names import PROTOCOL_VERSION
 from dstream_core.runtime import posix_parts
 from dstream_core.runtime.processes import Child, Guardian
-from dstream_core.runtime.streams import LogReader, Reader, write_all
+from dstream_core.runtime.streams import LogReader, Reader, Writer
 from dstream_core.runtime.values import Observer, ProviderLaunch, refusal_error
 
 EMPTY_SECONDS = 1.0
 """How long the pipes of an exited provider must stay empty before what still holds them is ended (PROTOCOL "End")."""
 TERM_SECONDS = 2.0
 """Between SIGTERM and SIGKILL."""
+KILL_SECONDS = 1.0
+"""How soon an exit by SIGKILL must be reported."""
 
 
 class HandshakeError(ProviderError):
@@ -33,6 +35,11 @@ class Drained(Protocol):
 
     done: asyncio.Future[None]
     chunks: int
+    left_behind_seconds: float
+
+    @property
+    def held_up(self) -> bool:
+        """Whether it cannot read on now."""
 
     def end_source(self) -> None:
         """Take the pipe for ended."""
@@ -45,6 +52,7 @@ class Running:
         child: the process and its pipes.
         log: its stderr.
         ready: its handshake, once there was one.
+        stdout: what reads its stdout.
         settled: done when it has exited and its pipes are read out.
     """
 
@@ -56,7 +64,7 @@ class Running:
         self.ready: Ready | None = None
         self.stdout: Drained | None = None
         self.settled = asyncio.create_task(self._settle())
-        self._writing: asyncio.Task[None] | None = None
+        self._writer: Writer | None = None
 
     @classmethod
     async def start(
@@ -72,14 +80,36 @@ class Running:
 
     def send_command(self, *, close: bool) -> None:
         """Write the command line, without waiting for the provider to read it; then end of file if `close`."""
-        self._writing = asyncio.create_task(self._send(close))
+        self._writer = Writer(self.child.stdin, self.launch.command)
+        if close:
+            self._writer.done.add_done_callback(lambda _: self.close_stdin())
+
+    @property
+    def command_taken(self) -> asyncio.Future[None]:
+        """Set when the whole command line is in its pipe: before that nothing else may be written there."""
+        assert self._writer is not None
+        return self._writer.done
+
+    def close_stdin(self) -> None:
+        """End of file for the provider, wherever its command line stands."""
+        if self._writer is not None:
+            self._writer.stop()
+        self.child.close_stdin()
+
+    def read_by(self, drained: Drained) -> None:
+        """From now on this reads its stdout; that it is read out may have to be waited for anew."""
+        self.stdout = drained
+        if self.settled.done():
+            self.settled = asyncio.create_task(self._settle())
 
     async def terminate(self, grace: float = TERM_SECONDS) -> None:
-        """SIGTERM, then SIGKILL for its whole session."""
+        """SIGTERM, then SIGKILL for its whole session; on return it has exited or counts as killed."""
         self.child.signal(signal.SIGTERM)
-        if not await self.exits_within(grace):
-            self.child.kill()
-        await self.settled
+        if await self.exits_within(grace):
+            return
+        self.child.kill()
+        if not await self.exits_within(KILL_SECONDS):
+            self.child.abandon()
 
     async def exits_within(self, seconds: float) -> bool:
         """Whether it exits in that time."""
@@ -94,24 +124,25 @@ class Running:
 
     async def close(self) -> None:
         """Stop every task and reader; the guardian ends the process."""
-        for task in (self._writing, self.settled):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        self.close_stdin()
+        self.settled.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.settled
         self.log.finish()
-
-    async def _send(self, close: bool) -> None:
-        await write_all(self.child.stdin, self.launch.command)
-        if close:
-            self.child.close_stdin()
 
     async def _settle(self) -> None:
         """After the exit: the pipes are read to end of file, or until they have been empty for a second."""
         await self.child.exited
-        for drained, descriptor in ((self.stdout, self.child.stdout), (self.log.reader, self.child.stderr)):
-            if drained is not None:
-                await _read_out(drained, descriptor)
+        log = asyncio.create_task(_read_out(self.log.reader, self.child.stderr))
+        try:
+            stdout = None
+            while self.stdout is not stdout:
+                stdout = self.stdout
+                if stdout is not None:
+                    await _read_out(stdout, self.child.stdout)
+            await log
+        finally:
+            log.cancel()
         self.log.finish()
         self.child.end_session()
 
@@ -122,10 +153,13 @@ async def first_of(*futures: asyncio.Future[Any], seconds: float | None = None) 
 
 
 async def _read_out(drained: Drained, descriptor: int) -> None:
+    talked = 0.0
     while not drained.done.done():
         chunks = drained.chunks
         await asyncio.wait({drained.done}, timeout=EMPTY_SECONDS)
-        if not drained.done.done() and drained.chunks == chunks and posix_parts.unread_bytes(descriptor) == 0:
+        silent = drained.chunks == chunks and posix_parts.unread_bytes(descriptor) == 0
+        talked += 0 if drained.held_up else EMPTY_SECONDS
+        if not drained.done.done() and (silent or talked >= drained.left_behind_seconds):
             drained.end_source()
 
 
@@ -143,7 +177,7 @@ async def first_line(running: Running, rest: Callable[[bytes], None]) -> Ready:
             reader.stop()
 
     reader = Reader(running.child.stdout, feed)
-    running.stdout = reader
+    running.read_by(reader)
     reader.start()
     try:
         await reader.done
@@ -153,6 +187,7 @@ async def first_line(running: Running, rest: Callable[[bytes], None]) -> Ready:
     if not newline and len(line) <= HANDSHAKE_LIMIT:
         raise await _ended_early(running)
     running.ready = await accept_handshake(running, decode_handshake(line), line)
+    await first_of(running.command_taken, running.child.exited)
     if behind:
         rest(behind)
     return running.ready

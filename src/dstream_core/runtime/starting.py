@@ -7,9 +7,11 @@ an empty stdin. An input gets its command line when the output is ready.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from dstream_core.protocol.handshake import Refusal
+from dstream_core.runtime import posix_parts
 from dstream_core.runtime.acks import AckError
 from dstream_core.runtime.delivery import Delivery
 from dstream_core.runtime.filters import HandshakeFinder, WholeLines
@@ -23,6 +25,8 @@ from dstream_core.runtime.values import ProviderLaunch, refusal_error
 OLDER_OUTPUT_SECONDS = 1.0
 """An older output counts as ready at its first line, or after this time."""
 
+_T = TypeVar("_T")
+
 
 class EndAskedError(Exception):
     """A signal asked for the end while providers were starting; no failure."""
@@ -35,16 +39,19 @@ async def start(run: RunState, guardian: Guardian, source: ProviderLaunch, sink:
         DStreamError: a provider could not be started, refused, or ended.
         EndAskedError: a signal came first.
     """
-    run.output = await Running.start(guardian, sink, run.observer)
+    run.output = await _unless_cut_short(run, Running.start(guardian, sink, run.observer))
     run.output.send_command(close=False)
     if not source.older:
-        run.input = await Running.start(guardian, source, run.observer)
+        run.input = await _unless_cut_short(run, Running.start(guardian, source, run.observer))
+        posix_parts.enlarge_pipe(run.input.child.stdout)
     await _output_ready(run, run.output)
     run.delivery = Delivery(run.output)
     if run.delivery.best_effort:
         run.observer.notice("warning", f"delivery: best effort ({sink} does not acknowledge)")
+    else:  # lines in the pipe of an output that does not acknowledge count as not read: that one stays small
+        posix_parts.enlarge_pipe(run.output.child.stdin)
     if run.input is None:
-        run.input = await Running.start(guardian, source, run.observer)
+        run.input = await _unless_cut_short(run, Running.start(guardian, source, run.observer))
     run.input.send_command(close=source.older)
     run.delivery.relay = _relay(run, run.input, run.output, run.delivery)
     await _input_ready(run, run.input, run.delivery)
@@ -75,8 +82,11 @@ async def _older_output_ready(output: Running, stdout: OutputStdout) -> None:
     await first_of(stdout.first_line, output.child.exited, seconds=OLDER_OUTPUT_SECONDS)
     if stdout.first_line.done() and isinstance(refusal := stdout.first_line.result(), Refusal):
         await accept_handshake(output, refusal, b"")
+    await first_of(output.command_taken, output.child.exited, seconds=output.launch.start_timeout)
     if output.child.exited.done():
         raise await early_exit(output, "it was ready")
+    if not output.command_taken.done():
+        raise HandshakeError(f"{output.launch} does not read its command line", code="provider/start-timeout")
 
 
 async def _input_ready(run: RunState, source: Running, delivery: Delivery) -> None:
@@ -85,7 +95,7 @@ async def _input_ready(run: RunState, source: Running, delivery: Delivery) -> No
     if not source.launch.older:
         await _unless_cut_short(run, _in_time(first_line(source, behind.append), source.launch), source)
         delivery.connect(source)
-    source.stdout = delivery.relay
+    source.read_by(delivery.relay)
     delivery.relay.start(b"".join(behind))
 
 
@@ -109,7 +119,7 @@ def _relay(run: RunState, source: Running, output: Running, delivery: Delivery) 
     )
 
 
-async def _in_time(handshake: Awaitable[object], launch: ProviderLaunch) -> None:
+async def _in_time(handshake: Coroutine[Any, Any, object], launch: ProviderLaunch) -> None:
     try:
         await asyncio.wait_for(handshake, launch.start_timeout)
     except TimeoutError:
@@ -120,20 +130,19 @@ async def _in_time(handshake: Awaitable[object], launch: ProviderLaunch) -> None
         ) from None
 
 
-async def _unless_cut_short(run: RunState, step: Awaitable[None], running: Running) -> None:
+async def _unless_cut_short(run: RunState, step: Coroutine[Any, Any, _T], running: Running | None = None) -> _T:
     """Wait for a step of the start, unless a signal or trouble comes first, or the other provider dies."""
-    task = asyncio.ensure_future(step)
+    task = asyncio.create_task(step)
     others = [other for other in run.providers() if other is not running]
     try:
-        await first_of(task, *run.alarms.futures(), *(other.child.exited for other in others))
+        if run.alarms.signal is None:
+            await first_of(task, *run.alarms.futures(), *(other.child.exited for other in others))
         if task.done():
-            task.result()
-            return
+            return task.result()
         run.alarms.check()
         if run.alarms.signal is not None:
             raise EndAskedError
-        for other in others:
-            if other.child.exited.done():
-                raise await early_exit(other, "it was ready")
+        [dead, *_] = [other for other in others if other.child.exited.done()]
+        raise await early_exit(dead, "it was ready")
     finally:
         task.cancel()

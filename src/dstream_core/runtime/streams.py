@@ -16,6 +16,8 @@ READ_SIZE = 64 * 1024
 LOG_LINE_LIMIT = 64 * 1024
 """Bytes of one line of a provider's log that are kept; what is beyond is counted and marked as cut."""
 TAIL_LINES = 10
+LEFT_BEHIND_SECONDS = 3.0
+"""How long what an exited provider left behind may go on writing log and text."""
 
 _TEXT_BACKLOG = 4 * 1024 * 1024
 _BACKLOG_POLL = 0.02
@@ -68,6 +70,8 @@ class Reader:
         chunks: chunks read; it stands still while the pipe is silent.
         held_up: it waits for the user's terminal.
     """
+
+    left_behind_seconds = LEFT_BEHIND_SECONDS
 
     def __init__(self, descriptor: int, feed: Callable[[bytes], None], backlog: Callable[[], int] | None = None):
         self._loop = asyncio.get_running_loop()

@@ -13,7 +13,8 @@ from dstream_core.protocol.handshake import decode_handshake
 from dstream_core.protocol.result import decode_result
 from dstream_core.runtime.claims import Claim
 from dstream_core.runtime.interrupts import Interrupts
-from dstream_core.runtime.processes import Guardian
+from dstream_core.runtime.posix_parts import occupy_standard_descriptors
+from dstream_core.runtime.processes import Guardian, GuardianLostError
 from dstream_core.runtime.running import HandshakeError, Running, accept_handshake, exit_error, first_of
 from dstream_core.runtime.streams import Reader
 from dstream_core.runtime.values import Observer, ProviderLaunch, VerbOutcome
@@ -38,6 +39,7 @@ def run_verb(launch: ProviderLaunch, *, claims: Sequence[Claim] = (), observer: 
         InterruptedRunError: Ctrl-C; the provider got SIGTERM and finished the resource in hand.
         DStreamError: it could not be started, broke the protocol or failed without a result.
     """
+    occupy_standard_descriptors()
     return asyncio.run(_run(launch, claims, observer))
 
 
@@ -54,6 +56,7 @@ def run_describe(launch: ProviderLaunch, *, observer: Observer) -> bytes:
             raise running.failure() or NoResultError(f"{launch} did not end")
         return stdout
 
+    occupy_standard_descriptors()
     return asyncio.run(run())
 
 
@@ -74,22 +77,35 @@ async def _run(launch: ProviderLaunch, claims: Sequence[Claim], observer: Observ
 async def _collect(launch: ProviderLaunch, claims: Sequence[Claim], observer: Observer) -> tuple[bytes, Running]:
     """Start the provider, send the command line, close its stdin and read until it has ended."""
     stdout = bytearray()
+    interrupts = Interrupts()
     async with Guardian(claims) as guardian:
-        interrupts = Interrupts()
         running = await Running.start(guardian, launch, observer, lifecycle=True)
-        reader = running.stdout = Reader(running.child.stdout, stdout.extend)
-        reader.start()
+        reader = _reader(running, stdout)
         running.send_command(close=True)
         try:
             await _until_ended(running, stdout, interrupts)
         finally:
             reader.stop()
             await running.close()
+        if guardian.lost.done():
+            raise GuardianLostError("the guardian process is gone; the provider was ended", hint="run it again")
     if interrupts.count:
         raise InterruptedRunError(
             f"{launch} was interrupted", hint="run the same command again to finish what it began"
         )
     return bytes(stdout), running
+
+
+def _reader(running: Running, stdout: bytearray) -> Reader:
+    def feed(chunk: bytes) -> None:
+        stdout.extend(chunk)
+        if len(stdout) > OUTPUT_LIMIT:
+            reader.stop()
+
+    reader = Reader(running.child.stdout, feed)
+    running.read_by(reader)
+    reader.start()
+    return reader
 
 
 async def _until_ended(running: Running, stdout: bytearray, interrupts: Interrupts) -> None:
@@ -103,7 +119,7 @@ async def _until_ended(running: Running, stdout: bytearray, interrupts: Interrup
             if told == 1:
                 running.child.signal(signal.SIGTERM)  # it finishes the resource in hand
             else:
-                running.child.kill()
+                await running.terminate(0)
         if len(stdout) > OUTPUT_LIMIT:
             await running.terminate()
             raise ProviderError(f"{launch} wrote more than {OUTPUT_LIMIT} bytes", code="protocol/too-much-output")

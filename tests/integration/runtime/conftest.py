@@ -87,7 +87,7 @@ def pipeline(tmp_path: Path, observer: Recorder) -> Callable[..., RunOutcome]:
     """`pipeline(input_argv, output_argv, older_input=…, older_output=…)`: run it here, to its end."""
 
     def run(source: Sequence[str], sink: Sequence[str], **options: Any) -> RunOutcome:
-        common = {"start_timeout": options.get("start_timeout", 10.0)}
+        common = {"start_timeout": options.get("start_timeout", 10.0), "config": options.get("config")}
         with claim(tmp_path / "lock", "test") as held:
             return run_pipeline(
                 launch("input", source, tmp_path, older=options.get("older_input", False), **common),
@@ -114,8 +114,9 @@ class Orchestrator:
     """A pipeline in a process of its own, to be signalled and killed."""
 
     def __init__(self, folder: Path, source: Sequence[str], sink: Sequence[str], **options: Any):
+        wrapper = options.pop("wrapper", ())
         document = {"input": list(source), "output": list(sink), "folder": str(folder), **options}
-        argv = [sys.executable, str(HERE / "orchestrate.py"), json.dumps(document)]
+        argv = [*wrapper, sys.executable, str(HERE / "orchestrate.py"), json.dumps(document)]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def outcome(self, timeout: float = 30.0) -> dict[str, Any]:

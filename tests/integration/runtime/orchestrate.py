@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from dstream_core.runtime.pipeline import run_pipeline
 options = json.loads(sys.argv[1])
 folder = Path(options["folder"])
 observer = Recorder()
+for number, value in options.get("limits", {}).items():
+    resource.setrlimit(int(number), (value, value))
 with claim(folder / "lock", "test", wait=options.get("wait", 5.0)) as held:
     outcome = run_pipeline(
         launch("input", options["input"], folder, older=options.get("older_input", False)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from dstream_core.api import ConfigurationError
@@ -17,8 +16,6 @@ PIECE_BYTES = 1024 * 1024
 
 class OutputFile:
     """A file that lines are appended to.
-
-    Lines are written by one thread; `sync` may be called from another.
 
     Args:
         path: absolute.
@@ -36,7 +33,6 @@ class OutputFile:
         self._record = record
         self._say = say
         self._rotate_size = rotate_size
-        self._closing = threading.Lock()
         self._dirty = False
         self._closed = False
         self._open()
@@ -83,22 +79,20 @@ class OutputFile:
         Raises:
             DStreamError: it may not be durable, and must not be acknowledged.
         """
-        with self._closing:
-            if not self._dirty or self._closed:
-                return
-            self._dirty = False  # before the call: what is written meanwhile needs another one
-            try:
-                os.fsync(self._descriptor)
-            except OSError as error:
-                raise storage_error(error, self.path) from None
+        if not self._dirty or self._closed:
+            return
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise storage_error(error, self.path) from None
+        self._dirty = False
 
     def close(self) -> None:
         """Make what was written durable and let the file go."""
         self.sync()
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                os.close(self._descriptor)
+        if not self._closed:
+            self._closed = True
+            os.close(self._descriptor)
 
     def _open(self) -> None:
         try:
@@ -177,7 +171,7 @@ class OutputFile:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         finally:
-            self._dirty = True  # after the write: a sync that goes on meanwhile may not cover it
+            self._dirty = True
 
     def _undo(self, size: int) -> None:
         """After a failed write: back to the last whole line."""

@@ -35,8 +35,19 @@ class FileSet:
         self._rows: dict[str, RowWriter] = {}
         self._passes_bytes_on = PLACEHOLDER not in options.path and self._format == "jsonl"
 
-    def write(self, batch: Batch) -> list[OutputFile]:
+    def joined(self, batch: Batch) -> bytes | None:
+        """A batch's lines in one piece, if they are written as they came; may be called from another thread."""
+        if not self._passes_bytes_on:
+            return None
+        texts = batch.lines if self._options.envelope else batch.raw_data
+        return b"\n".join([*texts, b""])
+
+    def write(self, batch: Batch, content: bytes | None = None) -> list[OutputFile]:
         """Append a batch's lines to their files.
+
+        Args:
+            batch: the records.
+            content: what `joined` made of them.
 
         Returns:
             The files that must be synced before the batch is acknowledged.
@@ -44,8 +55,8 @@ class FileSet:
         Raises:
             DStreamError: not all of it is written; nothing of it may be acknowledged that is not already.
         """
-        if self._passes_bytes_on:
-            return [self._pass_on(batch)]
+        if content is not None:
+            return [self._pass_on(content)]
         lines: dict[str, list[bytes]] = {}
         written: list[ReceivedEnvelope] = []
         for envelope in batch:
@@ -67,12 +78,11 @@ class FileSet:
         while self._open:
             self._open.popitem()[1].close()
 
-    def _pass_on(self, batch: Batch) -> OutputFile:
-        """A whole batch into one file, without looking at its records."""
+    def _pass_on(self, content: bytes) -> OutputFile:
+        """Whole lines into the one file, without looking at them."""
         file = self._file(self._path)
-        texts = batch.lines if self._options.envelope else batch.raw_data
-        if not file.append_all(b"\n".join([*texts, b""])):
-            file.append([b"%b\n" % text for text in texts])
+        if not file.append_all(content):
+            file.append([line + b"\n" for line in content.split(b"\n")[:-1]])
         return file
 
     def _append(self, lines: dict[str, list[bytes]]) -> list[OutputFile]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dstream_core.api import InputContext
@@ -21,8 +21,9 @@ TURN_BYTES = 16 * 1024 * 1024
 MOST_OPEN = 256
 """Files kept open; of more, those that have been silent longest are closed and opened again when they change."""
 
-SCAN_SHARE = 200
-"""After a look at the directories this many times the time it took must pass: so it costs under 0.5 % of a core."""
+SCAN_SHARE = 300
+"""After a look at the directories, or at all files in vain, this many times the time it took passes before the next:
+each costs a third of a percent of a core at most, however many files there are."""
 
 _Change = tuple[int, int]
 """Size and time of change (ns): while both stay, there is nothing new."""
@@ -65,6 +66,7 @@ class Follower:
         self._files: Sequence[FoundFile] = ()
         self._next_scan = 0.0
         self._busy = False
+        self._idle = True
 
     def run(self) -> Items:
         """Yield records until somebody asks to stop."""
@@ -72,12 +74,14 @@ class Follower:
         yield from self._tracker.begin(self._files)
         yield from self._take_absent()
         while not self._context.stopping:
-            self._busy = False
+            begin = time.monotonic()
+            self._busy, self._idle = False, True
             for followed in [followed for followed in self._open.values() if followed.departed]:
                 yield from self._read_departed(followed)
             for file in self._files:
                 yield from self._read_present(file)
-            if not self._busy and self._context.wait(self._options.poll_interval):
+            pause = max(self._options.poll_interval, SCAN_SHARE * (time.monotonic() - begin) if self._idle else 0.0)
+            if not self._busy and self._context.wait(pause):
                 return
             if time.monotonic() >= self._next_scan:
                 yield from self._look_again()
@@ -92,6 +96,7 @@ class Follower:
         """See which files have come, gone, or have another name."""
         self._scan()
         present = {file.identity: file for file in self._files}
+        departed: list[FileReader] = []
         for identity, followed in self._open.items():
             file = present.get(identity)
             if file is not None:
@@ -100,7 +105,10 @@ class Follower:
             elif not followed.departed:
                 followed.departed = True
                 followed.grew = time.monotonic()
+                departed.append(followed.reader)
                 self._context.log.info("%s was renamed or deleted: it is read to its end first", followed.reader.path)
+        for reader in departed:
+            self._follow_departed(self._tracker.rotated_after(reader.refresh(), reader.path, self._known_files()))
         left_at_rest = self._at_rest.keys() - present.keys()
         for identity in left_at_rest:
             del self._at_rest[identity]
@@ -109,9 +117,15 @@ class Follower:
 
     def _take_absent(self) -> Items:
         """Follow the rests of files that were renamed while nobody looked; forget those that are gone."""
-        for reader in self._tracker.rests(self._known_files()):
-            self._open[reader.identity] = _Followed(reader, None, time.monotonic(), departed=True)
+        self._follow_departed(self._tracker.rests(self._known_files()))
         yield from self._tracker.forget_absent(self._known_files())
+
+    def _follow_departed(self, readers: Iterable[FileReader]) -> None:
+        for reader in readers:
+            if reader.identity in self._open:
+                self._tracker.release(reader)
+            else:
+                self._open[reader.identity] = _Followed(reader, None, time.monotonic(), departed=True)
 
     def _known_files(self) -> list[FoundFile]:
         opened = (FoundFile(followed.reader.path, followed.reader.status) for followed in self._open.values())
@@ -124,10 +138,12 @@ class Follower:
         if followed.seen is None or time.monotonic() - followed.grew < self._options.rotate_wait:
             return
         yield from self._tracker.drain(reader, final=True)
-        if reader.refresh().st_nlink == 0:
+        deleted = reader.refresh().st_nlink == 0
+        del self._open[reader.identity]
+        yield self._tracker.finish(reader)
+        if deleted:
             yield self._tracker.forget(reader.identity)
-        self._close(reader)
-        yield from self._tracker.forget_absent(self._known_files(), quietly=True)
+        yield from self._tracker.forget_absent(self._known_files())
 
     def _read_present(self, file: FoundFile) -> Items:
         followed = self._open.get(file.identity)
@@ -169,6 +185,7 @@ class Follower:
         begin = reader.offset
         yield from self._tracker.drain(reader, final=False, limit=TURN_BYTES)
         followed.grew = time.monotonic()
+        self._idle = False
         has_more = reader.offset - begin >= TURN_BYTES
         followed.seen = None if has_more else change
         self._busy = self._busy or has_more

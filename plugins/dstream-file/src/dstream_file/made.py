@@ -104,7 +104,9 @@ class MadeRecord:
         with open(self._path, "ab", buffering=0, opener=_private) as file:
             if file.tell() and not self._ends_whole():
                 file.write(b"\n")
-            file.write(lines)
+            rest = memoryview(lines)
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
         if created:
             sync_directory(str(self._path.parent))

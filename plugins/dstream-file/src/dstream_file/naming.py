@@ -69,3 +69,10 @@ def safe_file_name(table: str) -> str | None:
     except UnicodeEncodeError:
         return None
     return safe if safe and len(safe.encode()) <= LONGEST_NAME else None
+
+
+def is_rotated_name(name: str, original: str) -> bool:
+    """Whether a file name is what rotation makes of another: `app.log.1`, `app.log-20260131.gz`, `app-2026-01-31.log`."""
+    whole, stem, suffix = re.escape(original), re.escape(PurePath(original).stem), re.escape(PurePath(original).suffix)
+    pattern = rf"({whole}[.-]\d[\d.-]*|{stem}[.-]\d[\d.-]*{suffix})(\.gz|\.zst)?"
+    return re.fullmatch(pattern, name) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dstream_core.api import Batch, Context, OutputContext, Result, hookimpl
@@ -17,23 +18,30 @@ from dstream_file.storage_errors import storage_error
 
 BATCH_LINES = 16 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
-AHEAD = 8
-"""Batches written and not yet synced, at most."""
+AHEAD = 4
+"""Batches that are read and not yet written, at most; as many are synced together."""
 
 
 @dataclass
-class _Written:
-    """A batch that is in its files, but perhaps not on disk."""
+class _Received:
+    """A batch, and its lines in one piece if they are written as they came."""
 
     batch: Batch
-    files: list[OutputFile]
+    content: bytes | None
+
+
+@dataclass
+class _End:
+    """No more batches come: the input has ended, or something failed."""
+
+    error: BaseException | None = None
 
 
 class FileOutput:
     """Files of records.
 
-    Writing and syncing overlap: while one batch is forced to the disk the next is written, and what was written
-    meanwhile shares the next sync.
+    Reading and writing overlap: batches come from a thread of their own. What has come while one was written and
+    synced shares the next sync.
     """
 
     @hookimpl
@@ -51,19 +59,17 @@ class FileOutput:
 
     @hookimpl
     def dstream_run_output(self, context: OutputContext[FileOutputOptions]) -> None:
-        """Append each batch, sync, acknowledge."""
+        """Append batches, sync, acknowledge."""
         files = FileSet(context.options, MadeRecord(context.state_dir), context.log.warning)
-        written: queue.Queue[_Written | BaseException | None] = queue.Queue(AHEAD)
-        # Batches come and are written in a thread of their own, so that an error of the sync, here, ends the run even
-        # while no more data comes.
-        threading.Thread(target=_write_batches, args=(context, files, written), name="file-write", daemon=True).start()
-        while (item := written.get()) is not None:
-            item = _sync_and_acknowledge(item, written)
-            if isinstance(item, BaseException):
-                raise item
-            if item is None:
-                break
+        received: queue.Queue[_Received | _End] = queue.Queue(AHEAD)
+        threading.Thread(target=_receive, args=(context, files, received), name="file-read", daemon=True).start()
+        end: _End | None = None
+        while end is None:
+            batches, end = _take(received)
+            _write(files, batches)
         files.close()
+        if end.error is not None:
+            raise end.error
 
     @hookimpl
     def dstream_init(self, context: Context[FileOutputOptions]) -> Result:
@@ -94,36 +100,39 @@ class FileOutput:
         return Result(message=f"{directory_of(context.options.path)} can be written", healthy=True)
 
 
-def _write_batches(
-    context: OutputContext[FileOutputOptions], files: FileSet, written: queue.Queue[_Written | BaseException | None]
+def _receive(
+    context: OutputContext[FileOutputOptions], files: FileSet, received: queue.Queue[_Received | _End]
 ) -> None:
+    end = _End()
     try:
         for batch in context.batches(BATCH_LINES, BATCH_BYTES):
-            written.put(_Written(batch, files.write(batch)))
+            received.put(_Received(batch, files.joined(batch)))
     except BaseException as error:  # noqa: BLE001  whatever it is, the main thread raises it
-        written.put(error)
-    else:
-        written.put(None)
+        end.error = error
+    received.put(end)
 
 
-def _sync_and_acknowledge(
-    item: _Written | BaseException | None, written: queue.Queue[_Written | BaseException | None]
-) -> _Written | BaseException | None:
-    """Sync the batches that are written by now, together, and acknowledge them; returns what ends the run, if it came.
+def _take(received: queue.Queue[_Received | _End]) -> tuple[list[_Received], _End | None]:
+    """The batches that have come, at least one unless the end has come."""
+    batches: list[_Received] = []
+    while not batches or (len(batches) < AHEAD and not received.empty()):
+        item = received.get()
+        if isinstance(item, _End):
+            return batches, item
+        batches.append(item)
+    return batches, None
 
-    What was written before an error is durable all the same, so it counts.
-    """
-    batches: list[Batch] = []
-    files: dict[OutputFile, None] = {}
-    while isinstance(item, _Written):
-        batches.append(item.batch)
-        files.update(dict.fromkeys(item.files))
-        try:
-            item = written.get_nowait()
-        except queue.Empty:
-            break
-    for file in files:
-        file.sync()
-    for batch in batches:
-        batch.ack()
-    return item
+
+def _write(files: FileSet, received: Sequence[_Received]) -> None:
+    """Write batches, sync them together, acknowledge them."""
+    touched: dict[OutputFile, None] = {}
+    written: list[Batch] = []
+    try:
+        for item in received:
+            touched.update(dict.fromkeys(files.write(item.batch, item.content)))
+            written.append(item.batch)
+    finally:  # what came before a failure is delivered all the same
+        for file in touched:
+            file.sync()
+        for batch in written:
+            batch.ack()

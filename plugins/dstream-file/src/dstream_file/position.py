@@ -80,6 +80,7 @@ class Position:
             content before `offset` ends with a whole line.
         size, changed: of a compressed file that was read to its end: bytes on disk and time of change (ns), so that
             it is not decompressed again to learn that nothing is new.
+        done: the file was renamed away and read to its end: nobody will miss anything when it goes.
     """
 
     path: str
@@ -89,6 +90,7 @@ class Position:
     open_line: int | None = None
     size: int | None = None
     changed: int | None = None
+    done: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -99,6 +101,7 @@ class Position:
             "open_line": self.open_line,
             "size": self.size,
             "changed": self.changed,
+            "done": self.done or None,
         }
         document.update({name: value for name, value in optional.items() if value is not None})
         return document
@@ -114,4 +117,5 @@ class Position:
             open_line=document.get("open_line"),
             size=document.get("size"),
             changed=document.get("changed"),
+            done=document.get("done", False),
         )

@@ -6,10 +6,11 @@ What may have happened to a file since, and what is done about it:
 |---|---|
 | same device and inode, fingerprints fit | reading goes on at the offset |
 | the same under another name | the same, under the new name |
-| renamed to a name that no pattern matches | its rest is read first, then the new file of its old name |
+| renamed to a name that no pattern matches | its rest is read first, then what was rotated after it, then the new file |
+| gone, and a copy beside it, perhaps compressed | the copy is finished |
 | shorter than the offset | truncated: a copy beside it is finished, then it is read from its beginning |
 | fingerprints do not fit | replaced (or the inode was reused): read from the beginning |
-| gone | its position is forgotten |
+| gone without a trace | its position is forgotten |
 
 Each but the first is said in the log.
 """
@@ -18,10 +19,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from dstream_core.api import Checkpoint, ConfigurationError, EncodedLines, Log, State
+from dstream_core.api import Checkpoint, ConfigurationError, EncodedLines, Log, ProviderError, State
 from dstream_file.config import FileInputOptions
 from dstream_file.finding import FoundFile, find_files, look_at, neighbours
+from dstream_file.naming import COMPRESSION_SUFFIXES, is_rotated_name
 from dstream_file.position import FileIdentity, Position
 from dstream_file.reader import FileReader, Recognition
 
@@ -68,7 +71,7 @@ class Tracker:
         yield from self.begin(files)
         for rest in self.rests(files):
             yield from self.drain(rest, final=True)
-            self.release(rest)
+            yield self.finish(rest)
         yield from self.forget_absent(files)
         for file in files:
             reader = None if stopping() else self.open(file.path)
@@ -92,19 +95,43 @@ class Tracker:
         yield Checkpoint(True, STARTED)
 
     def rests(self, files: Sequence[FoundFile]) -> Iterator[FileReader]:
-        """Readers, where they were left, of files that were renamed to what no pattern matches."""
+        """Readers of what was rotated out of the patterns: where files were left, and of files never seen in between."""
         for identity, position in self._absent(files):
-            for file in neighbours(position.path):
-                if file.identity == identity and (reader := self._open_rest(file, position)):
-                    self.log.info("%s was renamed to %s: its rest is read first", position.path, file.path)
-                    yield reader
+            rest = None if position.done else self._rest_of(identity, position)
+            if rest is not None:
+                yield rest
+                yield from self.rotated_after(rest.status, position.path, files)
 
-    def forget_absent(self, files: Sequence[FoundFile], *, quietly: bool = False) -> Iterator[Checkpoint]:
+    def rotated_after(self, status: os.stat_result, path: str, files: Sequence[FoundFile]) -> Iterator[FileReader]:
+        """Readers of files that had the name `path` after the one with this status, and were rotated as well."""
+        known = {file.identity for file in files} | self.stored.keys() | {FileIdentity.of(status)}
+        name = os.path.basename(path)
+        later = [
+            file
+            for file in neighbours(path)
+            if file.identity not in known
+            and file.status.st_mtime_ns > status.st_mtime_ns
+            and is_rotated_name(os.path.basename(file.path), name)
+            and not _is_being_compressed(file.path)
+        ]
+        for file in sorted(later, key=lambda file: file.status.st_mtime_ns):
+            reader = self.open(file.path)
+            if reader is not None:
+                self.log.info("%s was rotated to %s before it was seen: it is read first", path, file.path)
+                yield reader
+
+    def finish(self, reader: FileReader) -> Checkpoint:
+        """Close a file that was renamed away and is read to its end."""
+        position = self.stored[reader.identity] = replace(reader.position(), done=True)
+        self.release(reader)
+        return Checkpoint(position.to_json(), str(reader.identity))
+
+    def forget_absent(self, files: Sequence[FoundFile]) -> Iterator[Checkpoint]:
         """Drop the positions of files that are no more, and say so unless they are known to be read to their ends."""
         for identity, position in self._absent(files):
             if any(file.identity == identity for file in neighbours(position.path)):
                 continue
-            if quietly:
+            if position.done:
                 pass
             elif look_at(position.path) is None:
                 self.log.warning("%s has gone; what was not read of it by then cannot be delivered", position.path)
@@ -157,11 +184,10 @@ class Tracker:
             )
         else:
             self.log.warning("%s was replaced: it holds other content; it is read from its beginning", reader.path)
-        copy = self._copy_of(reader, position)
+        copy = self._copy_of(reader.path, position)
         if copy is not None:
-            self.log.info("%s is a copy of what %s was: its rest is read first", copy.path, reader.path)
             yield from self.drain(copy, final=True)
-            self.release(copy)
+            yield self.finish(copy)
         reader.start_over()
         yield self.checkpoint(reader)
 
@@ -203,27 +229,44 @@ class Tracker:
             if identity not in present and not _has_inode(look_at(position.path), identity)
         ]
 
-    def _open_rest(self, file: FoundFile, position: Position) -> FileReader | None:
-        """A reader behind a position if the file is the position's and has more."""
+    def _rest_of(self, identity: FileIdentity, position: Position) -> FileReader | None:
+        """The file of a position under another name, or a copy of it if it has gone."""
+        for file in neighbours(position.path):
+            if file.identity == identity:
+                reader = self._open_at(file, position)
+                if reader is not None:
+                    self.log.info("%s was renamed to %s: its rest is read first", position.path, file.path)
+                return reader
+        copy = self._copy_of(position.path, position)
+        if copy is not None:
+            self.stored[identity] = replace(position, done=True)
+        return copy
+
+    def _copy_of(self, path: str, position: Position) -> FileReader | None:
+        """A copy of what was read, made before the file was truncated (`copytruncate`), or by compressing it."""
+        name = os.path.basename(path)
+        for file in neighbours(path) if position.offset else ():
+            if os.path.basename(file.path).startswith(name) and file.identity not in self.stored:
+                copy = self._open_at(file, position)
+                if copy is not None:
+                    self.log.info("%s is a copy of what %s was: its rest is read first", file.path, path)
+                    return copy
+        return None
+
+    def _open_at(self, file: FoundFile, position: Position) -> FileReader | None:
+        """A reader that stands at a position, if the file is the position's."""
         reader = self.open(file.path)
         if reader is None:
             return None
-        if reader.recognize(position) is Recognition.SAME:
-            reader.go_to(position)
-            if reader.compressed or reader.status.st_size > position.offset:
-                return reader
-        self.release(reader)
-        return None
-
-    def _copy_of(self, reader: FileReader, position: Position) -> FileReader | None:
-        """The copy made before a file was truncated (logrotate's `copytruncate`), if it holds more than was read."""
-        name = os.path.basename(reader.path)
-        for file in neighbours(reader.path) if position.offset else ():
-            if os.path.basename(file.path).startswith(name) and file.identity not in self.stored:
-                copy = self._open_rest(file, position)
-                if copy is not None:
-                    return copy
-        return None
+        try:
+            same = reader.recognize(position) is Recognition.SAME
+        except ProviderError:
+            same = False  # a compressed file that is damaged, or not complete yet
+        if not same:
+            self.release(reader)
+            return None
+        reader.go_to(position)
+        return reader
 
     def _settle_on_other_device(self, reader: FileReader) -> Items:
         """Device numbers may change when the machine starts: path, inode and fingerprints then tell."""
@@ -241,3 +284,9 @@ class Tracker:
 
 def _has_inode(file: FoundFile | None, identity: FileIdentity) -> bool:
     return file is not None and file.identity.inode == identity.inode
+
+
+def _is_being_compressed(path: str) -> bool:
+    """Whether a compressed file stands beside what it is made of, which is read instead."""
+    plain, suffix = os.path.splitext(path)
+    return suffix.lower() in COMPRESSION_SUFFIXES and os.path.exists(plain)

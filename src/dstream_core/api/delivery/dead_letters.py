@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import threading
 from datetime import UTC, datetime
@@ -46,7 +47,7 @@ class DeadLetters:
         with self._lock:
             if self._descriptor is None:
                 self._descriptor = self._open()
-            write_all(self._descriptor, record)
+            _append(self._descriptor, record)
             self._unsynced = True
             self.kept += 1
 
@@ -90,6 +91,17 @@ def encode_record(number: int, line: bytes, reason: str, task: str, provider: st
     except UnicodeDecodeError:
         record["line_base64"] = base64.b64encode(line).decode()
     return encode_json(record) + b"\n"
+
+
+def _append(descriptor: int, record: bytes) -> None:
+    """The whole record or, if that fails, nothing of it."""
+    size = os.fstat(descriptor).st_size
+    try:
+        write_all(descriptor, record)
+    except OSError:
+        with contextlib.suppress(OSError):  # then the next run ends the line
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def _end_the_last_line(descriptor: int) -> None:
