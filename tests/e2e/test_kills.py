@@ -97,7 +97,8 @@ def bytes_in_pipes(pid: int) -> int:
     unread = 0
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            if not os.readlink(link).startswith("pipe:") or not int(flags(pid, link.name), 8) & os.O_ACCMODE == os.O_RDONLY:
+            readable = int(flags(pid, link.name), 8) & os.O_ACCMODE == os.O_RDONLY
+            if not readable or not os.readlink(link).startswith("pipe:"):
                 continue
             descriptor = os.open(link, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:

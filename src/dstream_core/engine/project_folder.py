@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from dstream_core.errors import ConfigurationError
+from dstream_core.errors import ConfigurationError, TemporaryError
 from dstream_core.protocol.names import Role
 
 FOLDER = ".dstream"
@@ -35,7 +36,7 @@ class ProjectFolder:
 
     def state_to_look_at(self, task: str, role: Role) -> Path:
         """As `state`, for verbs that change nothing: where it cannot be made, it is not missed."""
-        with contextlib.suppress(ConfigurationError):
+        with contextlib.suppress(ConfigurationError, TemporaryError):
             return self.state(task, role)
         return self.path / "state" / task_name(task) / role
 
@@ -52,10 +53,11 @@ class ProjectFolder:
                 path.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ConfigurationError(
+            kind = TemporaryError if error.errno in (errno.ENOSPC, errno.EDQUOT) else ConfigurationError
+            raise kind(
                 f"the directory {path} cannot be made: {reason}",
                 code="state/directory",
-                hint="make it writable, or name another one with --state-dir",
+                hint="make room for it, make it writable, or name another one with --state-dir",
             ) from None
         return path
 

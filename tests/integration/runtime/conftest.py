@@ -63,11 +63,11 @@ def launch(
     start_timeout: float = 10.0,
     config: Mapping[str, Any] | None = None,
 ) -> ProviderLaunch:
-    session = None if older else Session(role=role, task="test", state_dir=str(folder))  # type: ignore[arg-type]
-    command = encode_command(Command(verb, dict(config or {}), session))  # type: ignore[arg-type]
+    session = None if older else Session(role=role, task="test", state_dir=str(folder))  # type: ignore[arg-type]  # any role may be tried
+    command = encode_command(Command(verb, dict(config or {}), session))  # type: ignore[arg-type]  # any verb may be tried
     return ProviderLaunch(
         name=Path(argv[-1] if len(argv) < 4 else argv[3]).name,
-        role=role,  # type: ignore[arg-type]
+        role=role,  # type: ignore[arg-type]  # as above
         argv=tuple(argv),
         environment=dict(os.environ),
         directory=folder,
