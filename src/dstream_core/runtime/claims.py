@@ -100,7 +100,7 @@ def _claimed(path: Path) -> ClaimedError:
         holder = json.loads(path.read_bytes())
         pid, what, since = int(holder["pid"]), str(holder["what"]), str(holder["since"])
         alive = _alive(pid, holder.get("started"))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return ClaimedError(f"another process holds {path}", hint="wait for it to end, or end it")
     if alive:
         return ClaimedError(

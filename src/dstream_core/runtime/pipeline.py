@@ -55,6 +55,9 @@ def run_pipeline(
 
     Returns:
         What came of it; a failure is in the outcome, not raised.
+
+    Raises:
+        TemporaryError: the system had no process or descriptor left to begin with.
     """
     occupy_standard_descriptors()
     return asyncio.run(_run(input, output, claims, observer, stop_timeout, on_counts))

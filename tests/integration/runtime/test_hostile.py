@@ -113,7 +113,7 @@ def test_a_provider_that_never_gets_ready(pipeline, child, role):
 def test_first_lines_that_are_no_handshake(pipeline, child, role, kind, code):
     strange = child("handshake.py", "--role", role, "--kind", kind)
     sides = {"input": child("good_input.py", "--lines", 0), "output": child("good_output.py")} | {role: strange}
-    outcome = pipeline(sides["input"], sides["output"], start_timeout=2.0)
+    outcome = pipeline(sides["input"], sides["output"], start_timeout=0.7 if kind == "no-newline" else 5.0)
     assert outcome.failure is not None
     assert outcome.failure.code in (code, "provider/start-timeout" if kind == "no-newline" else code)
     assert f"{role} provider" in outcome.failure.message

@@ -86,7 +86,9 @@ def test_a_stalled_output_stops_the_input_and_memory_stays_flat(orchestrator, ch
 @pytest.mark.parametrize("kind", ["lines", "no-newline", "binary", "empty-lines"])
 @pytest.mark.parametrize("role", ["input", "output"])
 def test_a_flood_of_stderr_is_drained(pipeline, child, role, kind):
-    flood = child("flood_stderr.py", "--role", role, "--kind", kind, "--mib", 64 if kind == "no-newline" else 2)
+    flood = child(
+        "flood_stderr.py", "--role", role, "--kind", kind, "--mib", {"no-newline": 64, "empty-lines": 1}.get(kind, 2)
+    )
     sides = {"input": child("good_input.py"), "output": child("good_output.py")} | {role: flood}
     outcome = pipeline(sides["input"], sides["output"])
     assert outcome.failure is None
