@@ -148,10 +148,10 @@ class _Reader:
             )
         return None
 
-    def check(self, block: Block, arguments: Sequence[str], blocks: Sequence[str]) -> None:
-        """Complain of every argument and block in the body that is not known."""
+    def check(self, block: Block, arguments: Sequence[str], blocks: Sequence[str], told: Sequence[str] = ()) -> None:
+        """Complain of every argument and block in the body that is not known; of arguments `told` nothing more."""
         for item in block.body.items:
-            if isinstance(item, Argument) and item.name not in arguments:
+            if isinstance(item, Argument) and item.name not in (*arguments, *told):
                 if item.name in blocks:
                     self.fail(
                         "config/block-expected",
@@ -230,8 +230,7 @@ class _Reader:
                     item.name_end,
                     "The output decides what becomes of a line that it cannot deliver.",
                 )
-            known += _OUTPUT_ARGUMENTS
-        self.check(block, known, ("config",))
+        self.check(block, known, ("config",), told=_OUTPUT_ARGUMENTS)
         arguments = block.body.arguments
         self.exactly_one_provider(block, arguments)
         return ProviderDeclaration(role, block, arguments, self.config_block(block, arguments))

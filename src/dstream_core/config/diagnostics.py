@@ -115,7 +115,7 @@ def suggestion(name: str, candidates: Iterable[str], *, prefix: str = "", listed
         prefix: put before each name, such as `local.`.
         listed: what the candidates are, such as `locals that exist`; without it only the nearest is named.
     """
-    known = sorted(candidates)
+    known = sorted(set(candidates))
     near = nearest(name, known)
     parts = [f'Did you mean "{prefix}{near}"?'] if near else []
     if listed and known:

@@ -303,6 +303,7 @@ WRONG = [
     (body(COUNTER + '    provider_path = "x"'), "config/several-providers", 4, 5, "Exactly one"),
     (body(COUNTER + "    provider {\n    }"), "config/argument-expected", 4, 5, "provider = "),
     (body(COUNTER + "    confg {\n    }"), "config/unknown-block", 4, 5, 'Did you mean "config"?'),
+    (body(COUNTER + "    confg {\n    }"), "config/unknown-block", 4, 5, "can stand here: config, envelope, provider,"),
     (body(COUNTER + "    config {\n    }\n    config {\n    }"), "config/duplicate-config", 6, 5, "line 4"),
     (body(COUNTER + "    config {\n    }\n    config = {}"), "config/duplicate-config", 4, 5, "line 6"),
     (body(COUNTER + '    on_reject = "stop"'), "config/output-only", 4, 5, "output"),
