@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -57,9 +58,11 @@ PARTS: dict[str, Callable[[], str | None]] = {"linux": _linux, "root": _root, "u
 
 def require_part(part: str) -> str:
     """Where a part of the machine is; without it the test is skipped, and fails where CI=true."""
-    found = PARTS.get(part, lambda: _program(part))()
-    if found:
-        return found
+    return PARTS.get(part, lambda: _program(part))() or do_without(part)
+
+
+def do_without(part: str) -> NoReturn:
+    """Skip the test, since the machine lacks a part of it; fail where CI=true."""
     reason = f"this machine has no {part}"
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}, and CI installs every part (.ci/run)", pytrace=False)
@@ -70,6 +73,12 @@ def require_part(part: str) -> str:
 def require() -> Callable[[str], str]:
     """`require("cc")`: the path of a program this test cannot do without."""
     return require_part
+
+
+@pytest.fixture
+def lacking() -> Callable[[str], NoReturn]:
+    """`lacking("tmpfs")`: the test has found out by itself that it cannot do without a part that is not there."""
+    return do_without
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -37,14 +37,14 @@ MANY = """
 class Disk:
     """A file system of 64 kB in a mount namespace of its own; commands run inside it, `path` looks at it from outside."""
 
-    def __init__(self, project: Any):
+    def __init__(self, project: Any, lacking: Callable[[str], NoReturn]):
         self.project = project
         (project.folder / "disk").mkdir()
         script = "mount -t tmpfs -o size=64k none disk && echo mounted && exec sleep 600"
         self.holder = project.start("-m", "sh", "-c", script, program="unshare")
         assert self.holder.stdout is not None
         if self.holder.stdout.readline() != b"mounted\n":
-            pytest.skip(f"no private mount here: {self.holder.stderr.read().decode()}")
+            lacking(f"private mounts: {self.holder.stderr.read().decode()}")
         self.path = Path(f"/proc/{self.holder.pid}/root") / (project.folder / "disk").relative_to("/")
 
     def run(self, *arguments: str) -> Any:
@@ -71,8 +71,8 @@ class Disk:
 
 
 @pytest.fixture
-def disk(dstream) -> Iterator[Disk]:
-    made = Disk(dstream)
+def disk(dstream, lacking: Callable[[str], NoReturn]) -> Iterator[Disk]:
+    made = Disk(dstream, lacking)
     yield made
     made.end()
 

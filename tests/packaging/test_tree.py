@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -25,12 +26,12 @@ MACHINE_PATHS = [re.compile(rf"(?<![\w.])/{name}/") for name in ("work", "root",
 
 
 @pytest.fixture
-def kept(require: Callable[[str], str]) -> list[Path]:
+def kept(require: Callable[[str], str], lacking: Callable[[str], NoReturn]) -> list[Path]:
     """The files under version control, or those that would be."""
     command = [require("git"), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip("not a git clone")
+        lacking("git clone of this project")
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 

@@ -72,19 +72,16 @@ def installed(provider: str, role: Role, **config: object) -> Subject:
 
 @pytest.mark.parametrize("check", conformance_checks("input"), ids=str)
 def test_the_counter_conforms(check: Check) -> None:
-    pytest.importorskip("dstream_counter")
     check.run(installed("counter", "input", interval=5))
 
 
 @pytest.mark.parametrize("check", conformance_checks("output"), ids=str)
 def test_the_console_conforms(check: Check) -> None:
-    pytest.importorskip("dstream_console")
     check.run(installed("console", "output"))
 
 
 @pytest.mark.parametrize(("role", "check"), CASES, ids=str)
 def test_the_file_provider_conforms(role: Role, check: Check, tmp_path: Path) -> None:
-    pytest.importorskip("dstream_file")
     path = tmp_path / "lines.jsonl"
     if role == "input":
         path.write_text("".join(f'{{"n":{number}}}\n' for number in range(1, 50)))
