@@ -3,7 +3,8 @@
 A generator appends numbered lines to a file; `dstream run` copies them to another; the orchestrator, the input and the
 output are killed at random moments. A kill counts only if lines were in flight at that moment: all processes of the
 run are frozen, the pipes between them are looked at, and if they hold lines the victim is killed. What should have
-arrived is known from the generator alone.
+arrived is known from the generator alone. That lines repeat after restarts only is held here; how many of them repeat
+is not bounded yet.
 """
 
 from __future__ import annotations
