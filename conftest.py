@@ -69,7 +69,7 @@ def do_without(part: str) -> NoReturn:
     pytest.skip(reason)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require() -> Callable[[str], str]:
     """`require("cc")`: the path of a program this test cannot do without."""
     return require_part

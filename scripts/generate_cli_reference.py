@@ -58,6 +58,8 @@ code but 0 is 1. What each verb adds:
 - `plan --detailed-exitcode` ends with 0 when there is nothing to do, with 2 when there are changes, and with 1 for every
   error.
 - `status` ends with 1 when the provider says that something is not healthy.
+- Every command ends with 75 when its data cannot be written to stdout because a disk is full. A reader that went away,
+  as `head` does, is no error.
 - `lint` ends with 2 when there is an error; `fmt --check` with 1 when a file is not in the format.
 """
 

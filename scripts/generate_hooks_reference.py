@@ -57,6 +57,7 @@ SHOWN: tuple[type[Any], ...] = (
     api.InputContext,
     api.OutputContext,
     api.State,
+    api.PositionKeeper,
     api.Log,
     api.Batch,
     api.ReceivedEnvelope,
@@ -83,7 +84,7 @@ MADE_BY_AUTHORS = (
 )
 SIGNATURE_LENGTH = 90
 STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-NOT_FOR_AUTHORS = {"store"}
+NOT_FOR_AUTHORS = {"State.store", "State.close", "State.store_interval"}
 
 
 def hooks_of(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -126,7 +127,7 @@ def _members(each: type[Any]) -> Iterator[str]:
     for name, text in _documented_attributes(each):
         yield f"| `{name}` | {_cell(text)} |"
     for name, member in vars(each).items():
-        if name.startswith("_") or name in NOT_FOR_AUTHORS:
+        if name.startswith("_") or f"{each.__name__}.{name}" in NOT_FOR_AUTHORS:
             continue
         if isinstance(member, property):
             yield f"| `{name}` | {_cell(member.__doc__)} |"

@@ -3,11 +3,14 @@
 What an example is follows from the words behind the opening fence:
 
 - `hcl` lints without an error; `hcl fragment` does so inside an output block; `hcl error` has at least one error.
+  `env=NAME,NAME`: environment variables that it reads.
 - `hcl file=NAME` (any language) is also written to NAME, for the examples below it on its page.
 - `sh` runs and ends with 0. `console` runs the lines behind `$` and prints what is shown (`...` stands for anything);
-  `exit=N` if it ends with another code.
+  `exit=N` if it ends with another code. `retry`: it is run again until it works, where something takes its time.
+- `sh background=NAME` is what the reader has in another terminal: it runs while the examples below it do, or until one of
+  them has `interrupts=NAME`, which presses Ctrl-C there first.
 - `norun=REASON` (words joined by `-`) only checks the syntax: for what needs a cloud, a terminal, or installs something.
-- `json` is JSON, as one document or line by line. `python` compiles.
+- `json` is JSON, as one document or line by line. `python` compiles. `sql` is T-SQL by sqlfluff's grammar.
 
 The examples of a page share one folder, in which the repository's `dstream.hcl` lies, and run in their order.
 """
@@ -21,12 +24,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
+from sqlfluff.core import Linter
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -136,13 +141,60 @@ def shell(text: str, folder: Path) -> tuple[int, str]:
     return process.returncode, output
 
 
+class Terminals:
+    """The other terminals of the pages' readers: what runs there while further examples do."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}
+
+    def start(self, example: Example, name: str, folder: Path) -> None:
+        with (folder / f"{name}.log").open("wb") as log:
+            self._running[example.page, name] = subprocess.Popen(
+                ["/bin/sh", "-eu", "-c", example.text],
+                cwd=folder,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def interrupt(self, page: Path, name: str) -> None:
+        process = self._running.pop((page, name))
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+
+    def logs(self, page: Path, folder: Path) -> str:
+        """What the programs of a page have printed, for the message of a test that fails."""
+        names = [name for where, name in self._running if where == page]
+        return "".join(f"\n-- {name}:\n{(folder / name).with_suffix('.log').read_text()[-2000:]}" for name in names)
+
+    def close(self) -> None:
+        for page, name in reversed(list(self._running)):
+            self.interrupt(page, name)
+
+
+TERMINALS = Terminals()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _terminals_are_closed() -> Iterator[None]:
+    yield
+    TERMINALS.close()
+
+
 def check_shell(example: Example, folder: Path) -> None:
     if "norun" in example.options:
         done = subprocess.run(["/bin/sh", "-n", "-c", example.text], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return
-    code, output = shell(example.text, folder)
-    assert code == int(example.options.get("exit", 0)), output
+    elif name := example.options.get("background"):
+        TERMINALS.start(example, name, folder)
+    else:
+        attempt(example, example.text, "", folder)
 
 
 def check_console(example: Example, folder: Path) -> None:
@@ -151,10 +203,22 @@ def check_console(example: Example, folder: Path) -> None:
     shown = [line for line in lines if not line.startswith(("$ ", "> "))]
     if "norun" in example.options:
         return
-    code, output = shell(script, folder)
-    assert code == int(example.options.get("exit", 0)), output
     pattern = r"\s*".join(re.escape(line.strip()).replace(r"\.\.\.", "(?:.|\\n)*?") for line in shown)
-    assert re.search(pattern, "\n".join(line.strip() for line in output.splitlines())), output
+    attempt(example, script, pattern, folder)
+
+
+def attempt(example: Example, script: str, pattern: str, folder: Path) -> None:
+    """Runs a script, which must end as it should and print what is shown; again, if the example says `retry`."""
+    if name := example.options.get("interrupts"):
+        TERMINALS.interrupt(example.page, name)
+    deadline = time.monotonic() + (SECONDS if "retry" in example.options else 0)
+    while True:
+        code, output = shell(script, folder)
+        printed = "\n".join(line.strip() for line in output.splitlines())
+        if code == int(example.options.get("exit", 0)) and re.search(pattern, printed):
+            return
+        assert time.monotonic() < deadline, output + TERMINALS.logs(example.page, folder)
+        time.sleep(0.2)
 
 
 def check_hcl(example: Example, folder: Path) -> None:
@@ -173,14 +237,20 @@ def check_hcl(example: Example, folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("#!/bin/sh\n")
             path.chmod(0o755)
-    done = dstream(["lint", "--config", str(configuration)], folder)
+    variables = dict.fromkeys(filter(None, example.options.get("env", "").split(",")), "not a secret")
+    done = dstream(["lint", "--config", str(configuration)], folder, variables)
     configuration.unlink()
     assert done.returncode == (2 if "error" in example.options else 0), done.stdout + done.stderr
 
 
-def dstream(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def dstream(arguments: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["dstream", *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=SECONDS
+        ["dstream", *arguments],
+        cwd=folder,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
     )
 
 
@@ -196,6 +266,19 @@ def check_python(example: Example, _folder: Path) -> None:
     compile(example.text, str(example), "exec", dont_inherit=True)
 
 
+@cache
+def tsql() -> Linter:
+    return Linter(dialect="tsql")
+
+
+def check_sql(example: Example, _folder: Path) -> None:
+    if "norun" in example.options:
+        return
+    tree = tsql().parse_string(example.text.replace("…", "x")).tree
+    assert tree is not None
+    assert [part.raw for part in tree.recursive_crawl("unparsable")] == []
+
+
 CHECKS: dict[str, Callable[[Example, Path], None]] = {
     "hcl": check_hcl,
     "sh": check_shell,
@@ -204,6 +287,7 @@ CHECKS: dict[str, Callable[[Example, Path], None]] = {
     "console": check_console,
     "json": check_json,
     "python": check_python,
+    "sql": check_sql,
 }
 
 

@@ -24,6 +24,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []
+        self.numbers: list[dict[str, Any]] = []
+
+    def progress(self, numbers: Mapping[str, Any]) -> None:
+        self.numbers.append(dict(numbers))
 
     def info(self, message: str, *arguments: Any) -> None:
         self.messages.append(("info", message % arguments if arguments else message))
@@ -79,11 +83,15 @@ class InputRuns:
         lines: list[dict[str, Any]] = []
         stored: dict[str, bytes] = {}
         for item in FileInput().dstream_run_input(context):  # type: ignore[arg-type]  has what the input asks for
+            before = len(lines)
             if isinstance(item, EncodedLines):
                 assert item.lines.count(b"\n") == item.count
                 lines += [decode_json(line) for line in item.lines.splitlines()]
             if acknowledge is None or len(lines) <= acknowledge:
                 stored[item.partition] = encode_position(item.position)
+            elif isinstance(item, EncodedLines) and before < acknowledge:
+                assert item.position_of is not None
+                stored[item.partition] = encode_position(item.position_of(acknowledge - before))
         if stored:
             state.store(stored)
         return lines

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dstream_file import following
+from dstream_file import following, progress
 
 
 def write(path: Path | str, *lines: str, end: str = "\n") -> None:
@@ -202,3 +202,12 @@ def test_a_large_file_does_not_keep_others_waiting(follow: Any, here: Path, monk
     lines = follow(path="*.log")
     assert len(lines) == 3001
     assert 0 < lines.index({"line": "b"}) < 2000
+
+
+def test_progress_says_how_far_behind_it_is(
+    follow: Any, runs: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    write("a.log", "1", "be", end="")
+    assert follow(lambda: append("a.log", "gun"), lambda: None, path="a.log") == text("1", "begun")
+    assert runs.log.numbers == [{"lines": 1, "bytes_behind": 2}, {"lines": 2, "bytes_behind": 0}]

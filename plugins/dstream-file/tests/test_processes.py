@@ -204,11 +204,15 @@ def test_both_ends_killed_at_random(
     source, target, state = tmp_path / "source.jsonl", tmp_path / "target.jsonl", tmp_path / "state"
     chance = random.Random(7)
     count = counted = 0
-    while counted < request.config.getoption("--kills") // 5:
+    wanted = request.config.getoption("--kills") // 5
+    for _ in range(wanted * 5):
+        if counted == wanted:
+            break
         with source.open("ab") as file:  # always something in flight; what should arrive is known from here
             file.writelines(json.dumps(envelope(n)["data"]).encode() + b"\n" for n in range(count, count + 10_000))
         count += 10_000
         counted += relay_until_killed(file_input, file_output, source, target, state, chance)
+    assert counted == wanted, "too few kills hit lines that were not acknowledged"
     assert relay_until_killed(file_input, file_output, source, target, state, None) == 0
     written = [json.loads(line)["n"] for line in target.read_bytes().splitlines()]
     assert first_times(written) == list(range(count))
@@ -253,6 +257,8 @@ def relay_until_killed(
         if chance is not None:
             given.wait(5)
             time.sleep(chance.random() * 0.1)  # the moment of the kill is the test's subject
+            for provider in (output, reader):
+                assert provider.poll() in (None, 0), f"it has ended by itself: {provider.stderr}"
             unacknowledged = int(len(reader.stdout) - 1 > last_ack(output))
             chance.choice([output, reader]).kill()
             output.kill()

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from dstream_core.api import ConfigurationError, Log, ProviderError, State
+from dstream_file import progress
 from dstream_file.config import FileInputOptions
 from dstream_file.finding import check_patterns
 from dstream_file.tracking import Tracker
@@ -257,6 +258,33 @@ def test_start_at_the_end_of_nothing(runs: Any, here: Path) -> None:
     assert runs.values(path="*.log", start="end") == text("1")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("a.jsonl", b'{"n":1}\n{"n":2}\n[3]\n"four"\n5\n', {}),
+        ("a.jsonl", b'\n{"n":1}\n\n\n {"n":2} \r\n[3]\n\n5', {}),
+        ("a.jsonl", b'{"n":1}\n{"n":2}\n[3]\n', {"offsets": True}),
+        ("a.csv", b'id,text\n1,"a\nb"\n\n2,c\n3,"d ""e"""\n4,f', {}),
+        ("a.log", b"\xef\xbb\xbfone\r\ntwo\n\nthree\n", {}),
+        ("a.log", b"".join(b"%d %s\n" % (number, b"x" * number * 40) for number in range(60)), {}),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_next_run_begins_exactly_behind_the_last_acknowledged_record(
+    runs: Any, tmp_path: Path, here: Path, name: str, content: bytes, options: dict[str, Any], compressed: bool
+) -> None:
+    """Invariant 8: a block of which only a part is acknowledged is divided there."""
+    path = here / (f"{name}.gz" if compressed else name)
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    options = {"path": "a.*", **options}
+    expected = type(runs)(tmp_path / "all").values(**options)
+    for acknowledged in range(len(expected) + 1):
+        runs = type(runs)(tmp_path / str(acknowledged))
+        assert runs.values(acknowledge=acknowledged, **options) == expected
+        assert runs.values(**options) == expected[acknowledged:]
+        assert not runs.log.warnings, "the file is known again"
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_compressed_files(runs: Any, here: Path, suffix: str) -> None:
     compress = gzip.compress if suffix == ".gz" else zstandard.compress
@@ -266,8 +294,7 @@ def test_compressed_files(runs: Any, here: Path, suffix: str) -> None:
     first = runs.run(path="*", acknowledge=25_000)
     assert [line["data"]["line"] for line in first] == lines[:30_000]
     again = runs.run(path="*")
-    assert 5_000 <= len(again) < 30_000
-    assert [line["data"]["line"] for line in again] == lines[30_000 - len(again) : 30_000]
+    assert [line["data"]["line"] for line in again] == lines[25_000:30_000]
     assert again[0]["metadata"] == {"TableName": "a", "path": f"a.log{suffix}"}
     assert runs.values(path="*") == []
     with path.open("ab") as file:
@@ -419,3 +446,24 @@ def test_paths_that_cannot_be_read(here: Path) -> None:
 def test_names_that_look_like_patterns(runs: Any, here: Path) -> None:
     write("a[1].log", "1")
     assert runs.values(path="a[1].log") == text("1")
+
+
+def test_progress_counts_what_is_still_to_be_read(runs: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    (here / "a.log").write_text("1\n2\n")
+    (here / "b.log").write_text("3\n")
+    runs.run(path="*.log")
+    assert runs.log.numbers == [{"lines": 2, "bytes_behind": 2}, {"lines": 3, "bytes_behind": 0}]
+
+
+def test_a_name_that_is_no_utf8_is_shown_as_bytes_and_known_again(runs: Any, here: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jsonl")
+    (here / name).write_text("1\n")
+    (line,) = runs.run(path="*.jsonl")
+    assert line["metadata"] == {"TableName": "caf\\xe9", "path": "caf\\xe9.jsonl"}
+    with (here / name).open("a") as file:
+        file.write("2\n")
+    os.rename(here / name, here / (name + ".1"))
+    (here / name).write_text("3\n")
+    assert runs.values(path="*.jsonl") == [2, 3]
+    assert "was renamed to" in runs.log.text

@@ -57,7 +57,7 @@ from dstream_core.api.executable import executable
 from dstream_core.api.info import NOT_SECRET, CommandInfo, ProviderInfo, RoleInfo
 from dstream_core.api.log import Log
 from dstream_core.api.markers import hookimpl
-from dstream_core.api.state import State
+from dstream_core.api.state import PositionKeeper, State
 from dstream_core.durations import parse_duration
 from dstream_core.errors import ConfigurationError, DStreamError, ProviderError, TemporaryError
 from dstream_core.protocol.result import Resource, Result
@@ -75,6 +75,7 @@ __all__ = [
     "InputContext",
     "Log",
     "OutputContext",
+    "PositionKeeper",
     "ProviderError",
     "ProviderInfo",
     "ReceivedEnvelope",

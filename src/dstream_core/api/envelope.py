@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -59,9 +59,13 @@ class EncodedLines(msgspec.Struct, gc=False):
         count: how many lines they are, at least 1; a number that is not theirs is refused.
         position: where the input stands once the last of them is acknowledged; as for `Envelope`.
         partition: what the position belongs to.
+        position_of: where the input stands once the first N of them are acknowledged, 0 < N < `count`. It is called
+            later, in another thread, when an acknowledgement ends inside the block; without it, the lines of such a
+            block that were acknowledged already repeat after a restart.
     """
 
     lines: bytes
     count: int
     position: Any = None
     partition: str = ""
+    position_of: Callable[[int], Any] | None = None

@@ -6,13 +6,34 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dstream_core.api.delivery.private_files import make_private_directory, replace_file
 from dstream_core.errors import ConfigurationError, ProviderError
 
 FILE_NAME = "state.json"
 FORMAT = 1
+
+
+class PositionKeeper(Protocol):
+    """A place for positions other than the state file: a table, a blob, anything that several machines can reach.
+
+    One thread at a time uses it, not always the same one. A failure that will pass is a `TemporaryError`: it is said
+    once and tried again. Any other `DStreamError` ends the run with its message.
+    """
+
+    def load(self) -> Mapping[str, Any]:
+        """Every stored position, by partition. It looks after its own identity: other sources' are not given."""
+
+    def store(self, positions: Mapping[str, Any]) -> None:
+        """Stores positions durably; all that is named here was acknowledged (invariant 1).
+
+        Args:
+            positions: by partition, as JSON gives them back; None forgets the partition; those not named stay.
+        """
+
+    def close(self) -> None:
+        """The run has ended and the last position was stored, or could not be."""
 
 
 class State:
@@ -35,11 +56,38 @@ class State:
         self._document: dict[str, Any] = {}
         self._positions: dict[str, Any] | None = None
         self._lock = threading.Lock()
+        self._keeper: PositionKeeper | None = None
+        self._every = 0.0
+        self._closed = False
 
     @property
     def path(self) -> Path:
         """The state file."""
         return self._path
+
+    @property
+    def keeper(self) -> PositionKeeper | None:
+        """Where positions are kept instead of the state file; None: in the file."""
+        return self._keeper
+
+    @property
+    def store_interval(self) -> float:
+        """Seconds between two stores, at least; what is acknowledged in between is stored in one."""
+        return self._every
+
+    def keep_in(self, keeper: PositionKeeper, every: float = 0.0) -> None:
+        """Keeps positions in another place than the state file, which is neither read nor written from now on.
+
+        They are stored behind the acknowledgement, as ever (invariant 1), and the keeper is closed behind the last
+        one. Call it before the first position is yielded: in `dstream_open` or at the beginning of `dstream_run_input`.
+
+        Args:
+            keeper: the other place.
+            every: seconds between two stores, at least: what a run that is killed repeats, against requests.
+        """
+        with self._lock:
+            self._keeper, self._every = keeper, every
+            self._positions = None
 
     def resume(self, identity: str = "", partition: str = "") -> Any | None:
         """Where to go on.
@@ -50,7 +98,8 @@ class State:
             partition: which of several positions.
 
         Returns:
-            The stored position as JSON gives it back (tuples are lists), None if there is none.
+            The stored position as JSON gives it back (tuples are lists), None if there is none. While the run goes on
+            it is the newest that was acknowledged and stored.
 
         Raises:
             ConfigurationError: code `state/other-source`: the stored positions belong to another provider, task or
@@ -63,7 +112,8 @@ class State:
                 )
             self._identity = identity
             positions = self._loaded()
-            self._check({"identity": identity})
+            if self._keeper is None:
+                self._check({"identity": identity})
             return positions.get(partition)
 
     def partitions(self) -> tuple[str, ...]:
@@ -79,15 +129,18 @@ class State:
 
         Raises:
             OSError: the file could not be written; what it held is still there.
+            DStreamError: the keeper could not store them; a `TemporaryError` may pass.
         """
+        values = {partition: json.loads(text) for partition, text in positions.items()}
+        if self._keeper is not None:
+            # Not under the lock: a slow server must not hold up an input that asks where it stands.
+            self._keeper.store(values)
         with self._lock:
-            merged = dict(self._loaded())
-            for partition, text in positions.items():
-                value = json.loads(text)
-                if value is None:
-                    merged.pop(partition, None)
-                else:
-                    merged[partition] = value
+            if self._keeper is not None:
+                if self._positions is not None:
+                    self._positions = _merged(self._positions, values)
+                return
+            merged = _merged(self._loaded(), values)
             document = {
                 "format": FORMAT,
                 "provider": self._provider,
@@ -99,7 +152,20 @@ class State:
             replace_file(self._path, json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
             self._document, self._positions = document, merged
 
+    def close(self) -> None:
+        """The run has ended; for the host. Closes the keeper, if there is one, once.
+
+        Raises:
+            DStreamError: the keeper's own.
+        """
+        with self._lock:
+            keeper, self._closed = (None if self._closed else self._keeper), True
+        if keeper is not None:
+            keeper.close()
+
     def _loaded(self) -> dict[str, Any]:
+        if self._positions is None and self._keeper is not None:
+            self._positions = dict(self._keeper.load())
         if self._positions is None:
             document = self._read()
             self._document = document or {}
@@ -142,3 +208,8 @@ class State:
             code="state/unreadable",
             hint=f"rename {self._path} to start from the beginning, or restore it",
         )
+
+
+def _merged(stored: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    both = {**stored, **newer}
+    return {partition: value for partition, value in both.items() if value is not None}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_NOBODY_READS = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
+"""A pipe without reader, a terminal that was hung up, a descriptor that is not open for writing."""
 
 _TOGETHER = 256 * 1024
 """Bytes that are written together at most."""
@@ -37,8 +41,9 @@ class Channel:
 
     Attributes:
         backlog: bytes that wait.
-        broken: nobody reads any more; everything is thrown away.
-        on_broken: called once in the writer thread when nobody reads any more.
+        broken: nothing can be written any more; everything is thrown away.
+        failure: why, unless it is that nobody reads any more, as behind `| head -1`.
+        on_broken: called once in the writer thread when nothing can be written any more.
     """
 
     def __init__(self, descriptor: int, *, limit: int | None = None, dropped: Callable[[int], bytes] | None = None):
@@ -53,6 +58,7 @@ class Channel:
         self._footer = self._shown = b""
         self.backlog = 0
         self.broken = False
+        self.failure: Exception | None = None
         self.on_broken: Callable[[], None] | None = None
 
     def put(self, item: Item) -> None:
@@ -106,10 +112,13 @@ class Channel:
                 dropped = 0 if self._items else self._dropped  # said where the lines are missing, not before others
                 self._dropped -= dropped
                 clear, footer = b"\r\x1b[K" if self._shown else b"", self._footer
-            data = b"".join(item.make() for item in items)
-            if dropped and self._dropped_line is not None:
-                data += self._dropped_line(dropped)
-            self._write_all(clear + data + footer)
+            try:
+                data = b"".join(item.make() for item in items)
+                if dropped and self._dropped_line is not None:
+                    data += self._dropped_line(dropped)
+                self._write_all(clear + data + footer)
+            except Exception as error:  # noqa: BLE001  a bug in an item: who waits for this thread must not wait for ever
+                self._break(error)
             with self._changed:
                 self.backlog -= size
                 self._shown = footer
@@ -131,16 +140,18 @@ class Channel:
         except BlockingIOError:
             self._wait_writable()
             self._write_all(bytes(rest))
-        except OSError:
-            self._break()
+        except OSError as error:
+            self._break(error)
 
     def _wait_writable(self) -> None:
         import select  # noqa: PLC0415  only for a terminal that somebody made non-blocking
 
         select.select([], [self._descriptor], [])
 
-    def _break(self) -> None:
+    def _break(self, error: Exception) -> None:
         with self._changed:
+            unread = isinstance(error, OSError) and error.errno in _NOBODY_READS
+            self.failure = None if unread else error
             self.broken = True
             self._items.clear()
             self._footer = b""

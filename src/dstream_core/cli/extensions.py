@@ -16,6 +16,10 @@ from dstream_core.errors import ProviderError
 class ExtensibleGroup(QuickGroup):
     """The app's commands, and those of plugins."""
 
+    def invoke(self, ctx: Any) -> None:
+        """Runs the command; what a plugin's function returns is no exit code (`typer.Exit` is one)."""
+        super().invoke(ctx)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The core's commands in their order, then the plugins'."""
         own = super().list_commands(ctx)

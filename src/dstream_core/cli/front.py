@@ -23,11 +23,13 @@ class TerminalFront:
     Args:
         screen: where.
         text_is_talk: what providers print for the user goes to stderr, since stdout holds a JSON document.
+        text_is_json: each line of it becomes a JSON object, since stdout holds JSON lines.
     """
 
-    def __init__(self, screen: Screen, *, text_is_talk: bool = False):
+    def __init__(self, screen: Screen, *, text_is_talk: bool = False, text_is_json: bool = False):
         self._screen = screen
         self._text_is_talk = text_is_talk
+        self._text_is_json = text_is_json
         self._counted = (0.0, 0)
 
     @property
@@ -38,6 +40,8 @@ class TerminalFront:
     @property
     def color(self) -> bool:
         """Whether text that providers print may be coloured."""
+        if self._text_is_json:
+            return False
         return self._screen.color_err if self._text_is_talk else self._screen.color_out
 
     @property
@@ -88,7 +92,7 @@ class TerminalFront:
         if self._text_is_talk:
             self._screen.say(data.decode("utf-8", "replace").rstrip("\n"))
         else:
-            self._screen.text(data)
+            self._screen.text(data, as_json=self._text_is_json)
 
     def text_backlog(self) -> int:
         """Bytes of such text that are not on the terminal yet."""
@@ -119,3 +123,4 @@ class TerminalFront:
         """The run is over: a reader that goes away now changes nothing."""
         self._screen.out.on_broken = None
         self._screen.footer("")
+        self._screen.end_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,13 @@ from dstream_core.cli.commands import (
 from dstream_core.cli.extensions import ExtensibleGroup
 from dstream_core.cli.globals import takes_globals
 from dstream_core.cli.session import Shared
+from dstream_core.errors import ConfigurationError, DStreamError
+
+_UsageError: Any
+_CommandError: Any
+_UsageError, _CommandError = typer.BadParameter.__mro__[1:3]
+"""Typer's errors for a wrong command line, and for whatever a plugin's command says of itself; where they are imported
+from differs between typer's versions."""
 
 
 def make_app() -> typer.Typer:
@@ -42,14 +49,38 @@ def make_app() -> typer.Typer:
     return app
 
 
-def parse_and_run(arguments: list[str], shared: Shared) -> None:
+def parse_and_run(arguments: list[str], shared: Shared) -> int:
     """Runs a command line.
 
+    Returns:
+        Its exit code.
+
     Raises:
-        SystemExit: always at its end, or for a wrong command line, with the code.
-        DStreamError: the command failed.
+        SystemExit: a shell asked for completions and got them.
+        KeyboardInterrupt: Ctrl-C.
+        DStreamError: the command line is wrong, or the command failed.
     """
-    typer.main.get_command(make_app()).main(arguments, prog_name="dstream", obj=shared)
+    try:
+        code = typer.main.get_command(make_app()).main(
+            arguments, prog_name="dstream", standalone_mode=False, obj=shared
+        )
+    except _UsageError as error:
+        raise _wrong_command_line(error) from None
+    except _CommandError as error:
+        raise DStreamError(error.format_message(), code="cli/command-failed") from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return code if isinstance(code, int) else 0
+
+
+def _wrong_command_line(error: Any) -> ConfigurationError:
+    """What typer says of a command line, as every other error is said."""
+    command = error.ctx.command_path if error.ctx is not None else "dstream"
+    return ConfigurationError(
+        error.format_message().rstrip("."),
+        code="usage/command-line",
+        hint=f"`{command} --help` shows what it takes",
+    )
 
 
 def _before_the_verb(
@@ -61,7 +92,11 @@ def _before_the_verb(
     if version:
         from importlib_metadata import version as version_of  # noqa: PLC0415  30 ms for this flag only
 
-        shared.screen.line(f"dstream {version_of('dstream-core')}")
+        number = version_of("dstream-core")
+        if shared.flags.json:
+            shared.screen.json({"version": number})
+        else:
+            shared.screen.line(f"dstream {number}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         shared.screen.line(context.get_help())

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from dstream_core.cli.channel import Channel, Item
 from dstream_core.cli.columns import colored, columns
 from dstream_core.cli.logs import LogSettings, format_line, format_record
-from dstream_core.errors import Diagnostic, DiagnosticsError, DStreamError
-from dstream_core.protocol.exact_json import encode_json
+from dstream_core.cli.text_records import TextRecords
+from dstream_core.errors import Diagnostic, DiagnosticsError, DStreamError, TemporaryError
+from dstream_core.protocol.exact_json import as_unicode, encode_json
 
 if TYPE_CHECKING:
     from dstream_core.engine.redaction import LazyRedactor
@@ -46,6 +47,7 @@ class Screen:
         self.out = Channel(_STDOUT)
         self.err = Channel(_STDERR, limit=LOG_BACKLOG, dropped=self._dropped)
         self._redactor: LazyRedactor | None = None
+        self._records: TextRecords | None = None
 
     def redact_with(self, redactor: LazyRedactor) -> None:
         """Masks these secrets from now on."""
@@ -62,9 +64,20 @@ class Screen:
 
     # data: stdout
 
-    def text(self, data: bytes) -> None:
-        """Text of a provider for the user: nothing of it may be lost; returns at once."""
-        self.out.put(Item(len(data), lambda: self._masked_text(data)))
+    def text(self, data: bytes, *, as_json: bool = False) -> None:
+        """Text of a provider for the user: nothing of it may be lost; returns at once.
+
+        Args:
+            data: whole lines, or a part of a very long one.
+            as_json: each line is shown as a JSON object.
+        """
+        if as_json and self._records is None:
+            self._records = TextRecords()
+        self.out.put(Item(len(data), lambda: self._shown_text(self._masked_text(data))))
+
+    def end_text(self) -> None:
+        """There is no more such text: what is held of it, in case that it goes on within a secret, is shown."""
+        self.out.put(Item(0, self._rest_of_text))
 
     def line(self, text: str = "") -> None:
         """A line of data."""
@@ -72,8 +85,8 @@ class Screen:
         self.out.put(Item(len(data), lambda: self.mask(data)))
 
     def json(self, document: Any) -> None:
-        """A JSON document on one line."""
-        self.out.put(Item(0, lambda: encode_json(self._mask_value(document)) + b"\n"))
+        """A JSON document on one line; bytes of names that are no text are shown in hexadecimal."""
+        self.out.put(Item(0, lambda: encode_json(as_unicode(self._mask_value(document))) + b"\n"))
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table; drawn on a terminal, plain columns elsewhere."""
@@ -161,17 +174,32 @@ class Screen:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def close(self) -> None:
-        """Waits until what was said is said; data is never lost, the log may not hold up the end for long."""
-        self.out.put(Item(0, self._rest_of_text))
+        """Waits until what was said is said; data is never lost, the log may not hold up the end for long.
+
+        Raises:
+            TemporaryError: data could not be written, for another reason than that nobody reads it.
+        """
+        self.end_text()
         self.err.set_footer(b"")
         self.out.flush()
+        if isinstance(failure := self.out.failure, OSError):
+            raise TemporaryError(f"stdout cannot be written: {failure.strerror}", code="cli/stdout")
+        if failure is not None:
+            raise failure
+
+    def close_log(self) -> None:
+        """Waits a moment for the last of what was said on stderr."""
         self.err.flush(_LAST_WORDS)
 
     def _masked_text(self, data: bytes) -> bytes:
         return data if self._redactor is None else self._redactor.stream.feed(data, self._redactor.get())
 
+    def _shown_text(self, data: bytes) -> bytes:
+        return data if self._records is None else self._records.feed(data)
+
     def _rest_of_text(self) -> bytes:
-        return b"" if self._redactor is None else self._redactor.stream.finish()
+        rest = self._shown_text(b"" if self._redactor is None else self._redactor.stream.finish())
+        return rest if self._records is None else rest + self._records.finish()
 
     def _mask_value(self, value: Any) -> Any:
         return value if self._redactor is None else self._redactor.get().mask_value(value)

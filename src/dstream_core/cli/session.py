@@ -54,8 +54,6 @@ class Shared:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     flags: Flags = field(default_factory=Flags)
     debug: bool = False
-    understood: bool = False
-    """The command line made sense, and a command was called."""
 
     def session(self, later: Flags) -> Session:
         """The session of a command, with the flags behind the verb.
@@ -63,7 +61,6 @@ class Shared:
         Raises:
             ConfigurationError: a flag has no such value.
         """
-        self.understood = True
         flags = self.flags.merged(later)
         self.screen.log = replace(
             self.screen.log, level=self._level(flags), format=_format(flags.log_format), time=flags.log_time
@@ -109,9 +106,13 @@ class Session:
         flags = self.flags
         return Request(self.config, self.environment, flags.variables, flags.variable_files, flags.state_dir)
 
-    def front(self, *, text_is_talk: bool | None = None) -> TerminalFront:
-        """The terminal for the engine."""
-        return TerminalFront(self.screen, text_is_talk=self.json if text_is_talk is None else text_is_talk)
+    def front(self, *, text_is_talk: bool | None = None, text_is_json: bool = False) -> TerminalFront:
+        """The terminal for the engine, in a process that is ours alone: what is orphaned below it is a provider's."""
+        from dstream_core.runtime.posix_parts import become_subreaper  # noqa: PLC0415  quick start: for providers only
+
+        become_subreaper()
+        talk = self.json if text_is_talk is None else text_is_talk
+        return TerminalFront(self.screen, text_is_talk=talk, text_is_json=text_is_json)
 
 
 def _format(given: str | None) -> Format:

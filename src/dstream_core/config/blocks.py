@@ -26,6 +26,9 @@ from dstream_core.config.values import NumberRangeError, Value, bounded, number_
 from dstream_core.config.values.numbers import is_integer
 from dstream_core.errors import Place
 
+_LEAST_DERIVED_TEXT, _LEAST_DERIVED_DIGITS = 3, 6
+"""What is made of a sensitive value, such as its length, is masked from so many characters: less is found everywhere."""
+
 _LEAST_SECRET = 8  # shorter environment values are words such as "prod" that would mask half a log
 
 
@@ -157,11 +160,15 @@ class ConfigReader:
             self.provenance[path] = provenance(trace, data)
 
 
+def _least_derived(value: Any) -> int:
+    return _LEAST_DERIVED_TEXT if isinstance(value, str) else _LEAST_DERIVED_DIGITS
+
+
 def provenance(trace: Trace, value: Any) -> Provenance:
     """What one value came from, and the texts to mask for it."""
     secrets = {text for text in trace.private.values() if len(text) >= _LEAST_SECRET} | trace.sensitive
     if trace.marked:
-        secrets |= texts_in(value)
+        secrets |= {text for text in texts_in(value) if len(text) >= _least_derived(value)}
     elif trace.private and isinstance(value, str) and len(value) >= _LEAST_SECRET:
         secrets.add(value)
     return Provenance(frozenset(trace.environment), trace.marked, frozenset(secrets))

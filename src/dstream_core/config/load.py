@@ -120,7 +120,10 @@ def _without_repeats(items: Sequence[Diagnostic]) -> list[Diagnostic]:
 def _load(
     path: Path, variables: Sequence[str], variable_files: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[Project, Collector]:
-    file = _find(path)
+    try:
+        file = _find(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
     source = Source(str(file), _read(file))
     body, problems = parse(source)
     collector = Collector()
@@ -150,11 +153,15 @@ def _find(path: Path) -> Path:
     return path
 
 
+def _unreadable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{path} cannot be read: {error.strerror or error}.", code="config/no-file")
+
+
 def _read(file: Path) -> str:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror or error}.", code="config/no-file") from None
+        raise _unreadable(file, error) from None
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

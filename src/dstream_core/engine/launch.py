@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dstream_core.engine.environment import child_environment
 from dstream_core.engine.prepare import Prepared
+from dstream_core.errors import ConfigurationError
 from dstream_core.protocol.command import Command, Session, encode_command
 from dstream_core.protocol.names import PROTOCOL_VERSION, Role, Verb
 from dstream_core.runtime.values import ProviderLaunch
@@ -66,11 +70,12 @@ def _session(
     task, folder, settings = prepared.task, prepared.folder, prepared.block(role).settings
     for_output = role == "output"
     older_input = prepared.input is not None and prepared.input.older
+    name = partial(_folder_name, directory=prepared.project.directory)
     return Session(
         role=role,
         task=task.name,
-        state_dir=str((folder.state if verb in _CHANGING else folder.state_to_look_at)(task.name, role)),
-        dead_letters=str(folder.dead_letters(task.name)) if for_output and verb == "run" else None,
+        state_dir=name((folder.state if verb in _CHANGING else folder.state_to_look_at)(task.name, role)),
+        dead_letters=name(folder.dead_letters(task.name)) if for_output and verb == "run" else None,
         on_reject=settings.on_reject,
         max_rejects=settings.max_rejects,
         source=source if for_output and verb in _WITH_SOURCE else None,
@@ -78,6 +83,30 @@ def _session(
         consent=consent,
         arguments=arguments,
     )
+
+
+def _folder_name(path: Path, directory: Path) -> str:
+    """A folder as JSON can say it; from the provider's own folder where the whole path is no text.
+
+    Raises:
+        ConfigurationError: the path is no text there either.
+    """
+    for text in (str(path), os.path.relpath(path, directory)):
+        if _is_unicode(text):
+            return text
+    raise ConfigurationError(
+        f"the name of the folder {path} is not UTF-8, so that no provider can be told of it",
+        code="state/directory",
+        hint="name another one with --state-dir",
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_bare(prepared: Prepared, role: Role) -> bool:

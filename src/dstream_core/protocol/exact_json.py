@@ -23,6 +23,22 @@ def encode_json(value: Any) -> bytes:
         raise TypeError("a text that is not Unicode (an unpaired surrogate) cannot be written as JSON") from None
 
 
+def as_unicode(value: Any) -> Any:
+    """A JSON value in which every text is Unicode: names of files, and what a command line says, need not be.
+
+    Bytes that are no UTF-8 (`os.fsdecode`'s surrogates) become a backslash, an x and two hexadecimal digits.
+    """
+    if isinstance(value, str):
+        try:
+            raw = value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raw = value.encode("utf-8", "backslashreplace")
+        return raw.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {as_unicode(key): as_unicode(item) for key, item in value.items()}
+    return [as_unicode(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def decode_json(line: bytes | str) -> Any:
     """The value of one JSON document; numbers with a fraction or exponent become `Decimal`.
 

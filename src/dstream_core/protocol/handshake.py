@@ -77,17 +77,17 @@ def _ready(document: Mapping[str, Any]) -> Ready:
     capabilities = document.get("capabilities")
     role = document.get("role")
     return Ready(
-        protocol=protocol if isinstance(protocol, int) else 0,
+        protocol=protocol if isinstance(protocol, int) and not isinstance(protocol, bool) else 0,
         role=role if isinstance(role, str) else None,
         capabilities=frozenset(map(str, capabilities)) if isinstance(capabilities, list) else frozenset(),
     )
 
 
 def _refusal(document: Mapping[str, Any]) -> Refusal:
-    problems = document.get("problems")
+    code, hint, problems = document.get("code"), document.get("hint"), document.get("problems")
     return Refusal(
         message=str(document.get("message") or document.get("error") or "no reason given"),
-        code=document.get("code"),
-        hint=document.get("hint"),
+        code=code if isinstance(code, str) and code else None,
+        hint=hint if isinstance(hint, str) and hint else None,
         problems=tuple(item for item in problems if isinstance(item, dict)) if isinstance(problems, list) else (),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dstream_core.protocol.exact_json import encode_json
+from dstream_core.protocol.exact_json import as_unicode, encode_json
 
 Action = Literal["create", "update", "replace", "delete", "same", "read"]
 
@@ -86,7 +86,7 @@ def encode_result(result: Result) -> bytes:
         "healthy": result.healthy,
     }
     document.update({name: value for name, value in optional.items() if value is not None})
-    return encode_json(document) + b"\n"
+    return encode_json(as_unicode(document)) + b"\n"
 
 
 _MEMBERS = frozenset({"status", "resources", "changes", "message", "error", "needs", "source", "healthy"})

@@ -7,18 +7,21 @@ written for (no subreaper, no pipe sizes, `ps` instead of /proc) and untested.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 
 LINUX = sys.platform.startswith("linux")
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _F_SETPIPE_SZ = 1031
+_SPLICE_F_NONBLOCK = 2
 _FIONREAD = 0x541B if LINUX else 0x4004667F
 
 PIPE_SIZE = 1024 * 1024
@@ -36,6 +39,14 @@ def become_subreaper() -> None:
     """Adopt orphaned descendants, those that called setsid included (prctl(2)); nothing on other systems."""
     if LINUX:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def is_subreaper() -> bool:
+    """Whether this process adopts orphaned descendants; never on other systems."""
+    flag = ctypes.c_int(0)
+    if LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0)
+    return bool(flag.value)
 
 
 def die_with_parent(parent: int) -> None:
@@ -56,6 +67,41 @@ def enlarge_pipe(descriptor: int) -> None:
             fcntl.fcntl(descriptor, _F_SETPIPE_SZ, PIPE_SIZE)
         except OSError:
             return
+
+
+def _system_tee() -> Callable[[int, int, int, int], int] | None:
+    tee = getattr(ctypes.CDLL(None, use_errno=True), "tee", None) if LINUX else None
+    if tee is not None:
+        tee.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint)
+        tee.restype = ctypes.c_ssize_t
+    return tee
+
+
+_tee = _system_tee()
+
+
+def tee_pipe(source: int, sink: int, size: int) -> int:
+    """Put what a pipe holds into another one as well, without taking it out and without copying it (`tee`, Linux).
+
+    Args:
+        source: read end of a pipe; what is shared stays in it.
+        sink: write end of another.
+        size: bytes, at most.
+
+    Returns:
+        Bytes that both pipes hold now, from the front of the source; 0 at end of file.
+
+    Raises:
+        BlockingIOError: there is nothing in the source, or no room in the sink.
+        OSError: another reason; on other systems, or where one of the two is no pipe, always.
+    """
+    if _tee is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    shared = _tee(source, sink, size, _SPLICE_F_NONBLOCK)
+    if shared < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return shared
 
 
 def unread_bytes(descriptor: int) -> int:
@@ -94,6 +140,14 @@ def descendants(ancestor: int) -> list[tuple[int, int]]:
     return found
 
 
+def relatives(sessions: Container[int], variable: bytes) -> list[int]:
+    """The processes that are in one of these sessions, or were started with this `NAME=value` in their environment.
+
+    The environment is looked at on Linux only, and only where the system lets us.
+    """
+    return [pid for pid, _parent, session in _process_table() if session in sessions or variable in _environment(pid)]
+
+
 def start_mark(pid: int) -> str | None:
     """When a process started, in the system's own unit; with its number it names it for good. None if not known."""
     try:
@@ -119,6 +173,16 @@ def kill(pid: int, number: int) -> None:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         return
+
+
+def _environment(pid: int) -> list[bytes]:
+    if not LINUX:
+        return []
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []  # gone since the listing, or another user's
 
 
 def _process_table() -> Iterator[tuple[int, int, int]]:

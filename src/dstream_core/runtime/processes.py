@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,9 @@ from dstream_core.runtime.values import ProviderLaunch
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _GUARDIAN_END_SECONDS = 15.0
 _ORPHAN_SECONDS = 2.0
+
+MARK = "DSTREAM_RUN_ID"
+"""In the environment of every provider: what the processes of a run are known by when their guardian is gone."""
 
 
 class GuardianLostError(ProviderError):
@@ -96,7 +100,10 @@ class Guardian:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
-        posix_parts.become_subreaper()  # if the guardian is killed, its descendants come to us
+        # If the guardian is killed its descendants come to a program that asked for orphans, as the command line does;
+        # then all below that program is a provider's. One that embeds the runtime has children of its own as well.
+        self._owns_descendants = posix_parts.is_subreaper()
+        self._run_id = uuid.uuid4().hex
         try:
             self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             with theirs:
@@ -135,7 +142,7 @@ class Guardian:
             "op": "spawn",
             "id": launch.role,
             "argv": list(map(packed, launch.argv)),
-            "env": {packed(name): packed(value) for name, value in launch.environment.items()},
+            "env": {packed(name): packed(value) for name, value in self._environment(launch)},
             "cwd": packed(str(launch.directory)),
             "terminate_first": lifecycle,
             "descriptors": len(theirs),
@@ -203,24 +210,32 @@ class Guardian:
             if not child.exited.done():
                 child.exited.set_result(-signal.SIGKILL)
 
-    def _end_orphans(self) -> None:
-        """Invariant 6 without a guardian: what it left came to us, its subreaper."""
-        for pid, _session in posix_parts.descendants(os.getpid()):
+    def _environment(self, launch: ProviderLaunch) -> Iterable[tuple[str, str]]:
+        return {**launch.environment, MARK: self._run_id}.items()
+
+    def _orphans(self) -> list[int]:
+        """What a lost guardian left behind."""
+        if self._owns_descendants:
+            return [pid for pid, _session in posix_parts.descendants(os.getpid())]
+        sessions = {child.pid for child in self._children.values() if child.pid}
+        return posix_parts.relatives(sessions, f"{MARK}={self._run_id}".encode())
+
+    def _end_orphans(self) -> bool:
+        """Invariant 6 without a guardian; whether there was anything left to end."""
+        orphans = self._orphans()
+        for pid in orphans:
             posix_parts.kill(pid, signal.SIGKILL)
-        while True:
-            try:
-                if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                    return
-            except ChildProcessError:
-                return
+        if self._owns_descendants:
+            _reap_all()
+        return bool(orphans)
 
     async def _until_no_orphans(self) -> None:
         """Again and again: each look at the process table may miss what was forked meanwhile."""
         deadline = time.monotonic() + _ORPHAN_SECONDS
-        self._end_orphans()
-        while posix_parts.descendants(os.getpid()) and time.monotonic() < deadline:
+        while self._end_orphans():
+            if time.monotonic() >= deadline:
+                return
             await asyncio.sleep(0.02)
-            self._end_orphans()
 
 
 def packed(text: str) -> str:
@@ -233,6 +248,15 @@ def packed(text: str) -> str:
         return os.fsencode(text).decode("latin-1")
     except UnicodeEncodeError as error:
         raise ConfigurationError(f"not a text for a program: {error.reason}", code="provider/cannot-start") from None
+
+
+def _reap_all() -> None:
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                return
+        except ChildProcessError:
+            return
 
 
 def _start_guardian(descriptors: list[int]) -> subprocess.Popen[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from dstream_core.api.delivery.positions import Positions
+from dstream_core.api.delivery.positions import Block, Positions
 from dstream_core.api.delivery.wire import (
     ENCODE_ERRORS,
     NO_METADATA,
@@ -47,6 +47,7 @@ class Emission:
 
     def __init__(self, writer: LineWriter, positions: Positions, stop: StopSignal, on_checkpoint: Callable[[], None]):
         self._writer = writer
+        self._positions = positions
         self._marks = positions.marks
         self._stop = stop
         self._on_checkpoint = on_checkpoint
@@ -160,6 +161,8 @@ class Emission:
                 code="input/wrong-count",
                 hint="`lines` holds whole lines with their newlines, `count` says how many",
             )
+        if item.position_of is not None:
+            self._positions.add_block(Block(item.partition, count, item.count, len(item.lines), item.position_of))
         count += item.count
         if item.position is not None:
             self._marks[item.partition].append((count, _position_text(item.position, count)))

@@ -60,13 +60,16 @@ class InputRun:
         state.partitions()  # a state file of another provider or task is refused before anything begins
         context = InputContext(job.info.id, "run", job.session, options, job.log, self._stop, state)
         on_first_signal(self._stop.set)
-        if hooks.has("dstream_open"):
-            settled(hooks.call("dstream_open", context))
-        self._stdout.announce(encode_ready(job.role, job.capabilities))
-        self._stream(hooks, hook, context, state)
+        try:
+            if hooks.has("dstream_open"):
+                settled(hooks.call("dstream_open", context))
+            self._stdout.announce(encode_ready(job.role, job.capabilities))
+            self._stream(hooks, hook, context, state)
+        finally:
+            state.close()
 
     def _stream(self, hooks: Hooks, hook: str, context: InputContext[Any], state: State) -> None:
-        committer = Committer(self._positions, state, self._job.log)
+        committer = Committer(self._positions, state, self._job.log, self._stop.set)
         writer = LineWriter(self._stdout, self._positions, self._on_written(committer), self._leave)
         interrupter = Interrupter(lambda: self._interruptible and not writer.busy, StopInterrupt)
         self._stop.on_stop(interrupter.begin)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+DSTREAM = str(Path(sys.executable).with_name("dstream"))
 COUNT = 'task "count" {\n  input {\n    provider = "counter"\n    config { max_count = 2 }\n  }\n  output { provider = "./out" }\n}\n'
 
 
@@ -84,6 +87,25 @@ def test_a_wrong_command_line_is_2(dstream, arguments: list[str]) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said", "help_of"),
+    [
+        (["run"], "Missing argument", "dstream run"),
+        (["run", "demo", "--nope"], "--nope", "dstream run"),
+        (["--nope"], "--nope", "dstream"),
+        (["plan", "a", "b"], "b", "dstream plan"),
+        (["frob"], "frob", "dstream"),
+        (["providers", "frob"], "frob", "dstream providers"),
+        (["run", "demo", "-c"], "-c", "dstream"),
+    ],
+)
+def test_a_wrong_command_line_is_said_as_every_other_error(dstream, arguments, said, help_of) -> None:
+    first, hint = dstream(*arguments).err.splitlines()
+    assert re.fullmatch(r"error: .*[^.] \[usage/command-line\]", first)
+    assert said in first
+    assert hint == f"  hint: `{help_of} --help` shows what it takes"
+
+
 def test_a_misspelt_verb_is_corrected(dstream) -> None:
     assert "'run'" in dstream("rnu", "demo").err
 
@@ -101,6 +123,7 @@ def test_the_version(dstream) -> None:
     done = dstream("--version")
     assert done.out.startswith("dstream ")
     assert done.out.split()[1][0].isdigit()
+    assert json.loads(dstream("--version", "--json").out) == {"version": done.out.split()[1]}
 
 
 def test_a_handled_error_has_a_traceback_only_when_debugging(dstream) -> None:
@@ -149,3 +172,59 @@ def test_completion_knows_verbs_tasks_and_providers(dstream) -> None:
     assert complete(dstream, "dstream providers show cou") == ["counter"]
     dstream.write("task {{{")
     assert complete(dstream, "dstream run ") == []
+
+
+@pytest.mark.needs("linux")
+@pytest.mark.parametrize("arguments", [["tasks"], ["providers", "list"], ["--help"], ["run", "--help"], ["--version"]])
+def test_data_that_cannot_be_written_is_an_error(dstream, arguments: list[str]) -> None:
+    dstream.write(COUNT)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([DSTREAM, *arguments], cwd=dstream.folder, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 75, done.stderr
+    assert b"No space left on device [c" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors_are_no_files_to_write_into(dstream, closed: str) -> None:
+    """The first file that is opened would get the number of a closed stdout, and be shown in place of data."""
+    for name in ("a", "b", "c"):
+        dstream.write("locals {\n a=1\n}\n", f"{name}.hcl")
+    done = subprocess.run(["/bin/sh", "-c", f"{DSTREAM} fmt . {closed}"], cwd=dstream.folder, capture_output=True)
+    assert done.returncode == 0
+    assert {path.read_text() for path in dstream.folder.glob("*.hcl")} == {"locals {\n  a = 1\n}\n"}
+    assert subprocess.run(["/bin/sh", "-c", f"{DSTREAM} fmt - {closed}"], stdin=subprocess.DEVNULL).returncode == 0
+
+
+ODD = os.fsdecode(b"caf\xe9")
+
+
+def test_a_project_in_a_folder_whose_name_is_no_text(dstream) -> None:
+    folder = dstream.folder / ODD
+    folder.mkdir()
+    dstream.write(COUNT.replace("./out", "console"), f"{ODD}/dstream.hcl")
+    done = dstream("run", "count", cwd=folder)
+    assert done.code == 0, done.err
+    assert (folder / ".dstream/state/count/input/state.json").exists()
+    assert dstream("status", "count", cwd=folder).code == 0
+    refused = dstream("run", "count", "--state-dir", f"../{ODD}x", cwd=folder)
+    assert refused.code == 2
+    assert "--state-dir" in refused.err
+    (folder / "dstream.hcl").write_text("x")
+    assert json.loads(dstream("lint", "--json", "-c", f"{ODD}/dstream.hcl").out)["diagnostics"][0]["file"].startswith(
+        "caf\\xe9"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["tasks"], ["run", "count"], ["lint"], ["fmt"]])
+def test_a_current_folder_that_has_gone_is_no_bug(dstream, arguments: list[str]) -> None:
+    (dstream.folder / "gone").mkdir()
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"rmdir ../gone && exec {DSTREAM} {' '.join(arguments)}"],
+        cwd=dstream.folder / "gone",
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr

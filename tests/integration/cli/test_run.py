@@ -57,10 +57,11 @@ def test_state_dir_puts_everything_elsewhere(dstream, tmp_path: Path) -> None:
     assert set(modes.values()) <= {0o700, 0o600}, modes
 
 
-def test_the_summary_as_json_is_the_last_line_of_stdout(dstream) -> None:
+def test_with_json_stdout_is_json_lines_and_the_last_is_the_summary(dstream) -> None:
     dstream.write(COUNT.format(interval=1, count=3))
     done = dstream("run", "count", "--json")
-    summary = json.loads(done.out.splitlines()[-1])
+    *texts, summary = map(json.loads, done.out.splitlines())
+    assert [text["text"].partition(":")[0] for text in texts] == ["Message #1", "Message #2", "Message #3"]
     assert (summary["records"], summary["acknowledged"], summary["not_acknowledged"]) == (3, 3, 0)
     assert (summary["reason"], summary["delivery"], summary["error"]) == ("end of input", "acknowledged", None)
 

@@ -97,18 +97,25 @@ def test_lines_that_a_stalled_output_does_not_take_are_told(orchestrator, child,
 
 
 @pytest.mark.needs("linux")
-@pytest.mark.parametrize("victim", ["orchestrator", "guardian", "input", "output"])
-def test_whoever_is_killed_nobody_is_left(orchestrator, child, tmp_path, wait_until, victim):
-    """Invariant 6, with a daemon in a session of its own and an older input that ignores everything."""
+@pytest.mark.parametrize(
+    ("victim", "embedded"),
+    [("orchestrator", False), ("guardian", False), ("guardian", True), ("input", False), ("output", False)],
+)
+def test_whoever_is_killed_nobody_is_left(orchestrator, child, tmp_path, wait_until, victim, embedded):
+    """Invariant 6, with a daemon in a session of its own and an older input that ignores everything.
+
+    A program that embeds the runtime keeps its other children, whatever becomes of the guardian.
+    """
     daemon, pid_file = tmp_path / "daemon", tmp_path / "input"
     one = orchestrator(
         child("stubborn.py", "--older", "--pid-file", pid_file),
         child("forks.py", "--role", "output", "--daemon", "--ignore", "--stay", "--pid-file", daemon),
         older_input=True,
         stop_timeout=2.0,
+        embedded=embedded,
     )
     wait_until(lambda: daemon.exists() and pid_file.exists() and pid_file.read_text())
-    family = [pid for pid, _session in descendants(one.process.pid)]
+    family = [pid for pid, _session in descendants(one.process.pid) if not command_line(pid).startswith("sleep")]
     assert len(family) >= 4
     target = {
         "orchestrator": one.process.pid,
@@ -120,7 +127,9 @@ def test_whoever_is_killed_nobody_is_left(orchestrator, child, tmp_path, wait_un
     seconds = 2.0 if victim in ("orchestrator", "guardian") else 8.0
     wait_until(lambda: not any(map(alive, family)), seconds, "every process of the run is gone")
     if victim != "orchestrator":
-        assert one.outcome()["failure"] is not None
+        outcome = one.outcome()
+        assert outcome["failure"] is not None
+        assert outcome.get("own_child_lives") in ((True,) if embedded else (None,))
 
 
 def test_the_claim_is_free_only_when_the_last_child_is_gone(orchestrator, child, tmp_path, wait_until):

@@ -257,6 +257,44 @@ def test_encoded_lines_go_out_between_the_others(start: Start) -> None:
         assert stored(provider) == {"": 3}
 
 
+def test_an_acknowledgement_inside_encoded_lines_is_stored_where_it_ends(start: Start) -> None:
+    """Invariant 8: acknowledged lines of a block do not repeat because others of it are in flight."""
+    with start("input", mode="divided") as provider:
+        provider.wait_ready()
+        provider.read_lines(8)
+        for acknowledged, position in ((1, 1), (3, 3), (4, {"at": "middle"}), (7, {"a": 3})):
+            provider.ack(acknowledged)
+            until(lambda position=position: stored(provider).get("b") == position)  # type: ignore[misc]  a default
+        assert end(provider, 8) == 0
+        assert stored(provider) == {"b": 4}
+
+
+def test_what_is_acknowledged_is_stored_within_a_tenth_of_a_second(start: Start) -> None:
+    """Invariant 8. The middle of many: one sync of a disk that has other work may take any time."""
+    lags = []
+    with start("input", mode="paced", count=40) as provider:
+        provider.wait_ready()
+        for number in range(1, 41):
+            provider.read_line()
+            provider.ack(number)
+            begin = time.monotonic()
+            until(lambda number=number: stored(provider) == {"": number})  # type: ignore[misc]  a default
+            lags.append(time.monotonic() - begin)
+    assert sorted(lags)[20] < 0.1, lags
+
+
+def test_an_input_that_cannot_say_where_it_stands_fails_with_a_traceback(start: Start) -> None:
+    with start("input", mode="undivided") as provider:
+        provider.wait_ready()
+        provider.read_lines(2)
+        provider.ack(1)
+        until(lambda: "no position" in provider.stderr)
+        assert stored(provider) == {}
+        assert end(provider, 1) == 1
+        assert "Traceback" in provider.stderr
+        assert stored(provider) == {}
+
+
 @pytest.mark.parametrize(("mode", "count"), [("nothing", 0), ("listed", 1)])
 def test_hooks_that_are_no_generators(start: Start, mode: str, count: int) -> None:
     with start("input", mode=mode) as provider:
@@ -399,3 +437,29 @@ def test_an_unwritable_state_directory_is_an_error_at_the_end(start: Start, tmp_
         assert provider.wait() in (1, 2)
         assert "Traceback" not in provider.stderr
         assert str(tmp_path) in provider.stderr + repr(answer)
+
+
+def test_positions_kept_elsewhere_come_back_and_the_state_file_is_not_written(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for first, last in ((1, 3), (3, 4)):
+        with start("input", mode="kept-elsewhere", count=4) as provider:
+            provider.wait_ready()
+            lines = provider.read_rest()
+            assert json.loads(lines[0])["data"] == {"n": first}
+            assert end(provider, last - first if first == 1 else 2) == 0
+            assert "the keeper is closed" in provider.stderr
+        assert stored(provider) == {}
+    assert (tmp_path / "elsewhere" / "at.txt").read_text() == "4"
+
+
+def test_a_keeper_that_refuses_for_good_ends_the_run_with_its_message(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "refuse").touch()
+    with start("input", mode="kept-elsewhere", count=10**6, pause=0.01) as provider:
+        provider.wait_ready()
+        provider.read_line()
+        provider.ack(1)
+        provider.read_rest()
+        provider.close_stdin()
+        assert provider.wait() == 2
+        assert "nobody may write here" in provider.stderr

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dstream_core.api.delivery.dead_letters import DeadLetters
 from dstream_core.api.delivery.intervals import Intervals
 from dstream_core.api.delivery.ledger import Ledger
-from dstream_core.api.delivery.positions import PENDING_LIMIT, Positions
+from dstream_core.api.delivery.positions import BLOCK_BYTES_LIMIT, PENDING_LIMIT, Block, Positions
 from dstream_core.api.delivery.rejects import RejectedLineError, Rejects, TooManyRejectsError
 from dstream_core.errors import DStreamError, ProviderError
 
@@ -189,6 +189,90 @@ def test_positions_are_bounded_and_the_newest_stays() -> None:
     newest = {n: max(c for c in range(total - 3, total + 1) if bool(c % 3) is (n == "a")) for n in "ab"}
     assert {n: int(value) for n, value in positions.storable().items()} == newest
     assert positions.storable() == {}
+
+
+@pytest.mark.parametrize("acknowledged_at_once", [1, 700, 20_000])
+def test_positions_that_are_left_lie_close_together(acknowledged_at_once: int) -> None:
+    """Invariant 8: however much is in flight, what is stored is never far behind what is acknowledged."""
+    positions = Positions()
+    in_flight = PENDING_LIMIT * 40
+    for count in range(1, in_flight + 1):
+        positions.marks[""].append((count, count))
+        if count % 1000 == 0:
+            positions.thin()
+    assert len(positions.marks[""]) <= PENDING_LIMIT
+    stored, farthest = 0, 0
+    for acknowledged in range(acknowledged_at_once, in_flight, max(acknowledged_at_once, 97)):
+        positions.acknowledge(acknowledged)
+        stored = int(positions.storable().get("", stored))
+        assert stored <= acknowledged, "invariant 1"
+        farthest = max(farthest, acknowledged - stored)
+    assert farthest <= in_flight / 1000
+
+
+def test_marks_are_thinned_anew_once_all_of_them_are_acknowledged() -> None:
+    positions = Positions()
+    for start in range(0, PENDING_LIMIT * 6, PENDING_LIMIT * 2):
+        for count in range(start, start + PENDING_LIMIT * 2):
+            positions.marks[""].append((count, count))
+        positions.thin()
+        positions.acknowledge(start + PENDING_LIMIT * 2)
+        positions.storable()
+    for count in range(1_000_000, 1_000_100):
+        positions.marks[""].append((count, count))
+    positions.thin()
+    assert len(positions.marks[""]) == 100
+
+
+def block(before: int, count: int, partition: str = "", size: int = 1) -> Block:
+    return Block(partition, before, count, size, lambda first: before + first)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9), st.booleans()), max_size=30),
+    st.lists(st.integers(0, 150), max_size=20),
+)
+def test_a_block_is_divided_where_the_acknowledgement_ends(
+    emitted: list[tuple[str, int, bool]], acknowledgements: list[int]
+) -> None:
+    """Invariants 1 and 8: with blocks that can be divided, the stored position is exactly the acknowledged one."""
+    positions = Positions()
+    lines: list[tuple[str, int]] = []
+    for partition, count, dividable in emitted:
+        before = len(lines)
+        if dividable:
+            positions.add_block(block(before, count, partition))
+        positions.marks[partition].append((before + count, before + count))
+        lines += [
+            (partition, number if dividable or number == before + count else 0)
+            for number in range(before + 1, before + count + 1)
+        ]
+    stored: dict[str, bytes] = {}
+    for acknowledged in sorted(acknowledgements):
+        positions.acknowledge(acknowledged)
+        news = positions.storable()
+        stored |= news
+        expected = {partition: b"%d" % number for partition, number in lines[:acknowledged] if number}
+        assert stored == expected
+        assert positions.storable() == {}, "nothing is stored twice"
+
+
+def test_blocks_that_can_be_divided_are_kept_within_a_bound() -> None:
+    positions = Positions()
+    size = BLOCK_BYTES_LIMIT // 4
+    for number in range(10):
+        positions.add_block(block(number * 10, 10, size=size))
+        positions.marks[""].append((number * 10 + 10, number * 10 + 10))
+
+    def stored_at(count: int) -> int | None:
+        positions.acknowledge(count)
+        position = positions.storable().get("")
+        return None if position is None else int(position)
+
+    assert [stored_at(count) for count in (35, 45, 50, 55)] == [35, 40, 50, None]
+    positions.add_block(block(100, 10, size=size))
+    positions.marks[""].append((110, 110))
+    assert stored_at(105) == 105, "there is room again"
 
 
 def test_acknowledgements_do_not_go_back() -> None:

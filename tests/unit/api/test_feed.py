@@ -37,16 +37,16 @@ def test_cutting_does_not_depend_on_the_chunks(data: bytes, cuts: list[int]) -> 
 def test_a_line_in_many_chunks_costs_time_linear_in_its_length() -> None:
     def seconds(chunks: int) -> float:
         assembler, chunk = LineAssembler(), b"x" * 65536
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(chunks):
             assembler.feed(chunk)
         (line,) = assembler.feed(b"\n")
         assert len(line) == chunks * 65536
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     small = min(seconds(128) for _ in range(3))
     large = min(seconds(1024) for _ in range(3))
-    assert large < small * 40 + 0.05  # 8 times the bytes; 64 times the time if every chunk copied what is there
+    assert large < small * 40 + 0.5  # 8 times the bytes; if every chunk copied what is there that were 32 GiB
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from dstream_core.api.delivery.private_files import replace_file
 from dstream_core.api.state import State
-from dstream_core.errors import ConfigurationError, ProviderError
+from dstream_core.errors import ConfigurationError, ProviderError, TemporaryError
 
 
 def state(folder: Path, provider: str = "p", task: str = "t") -> State:
@@ -107,3 +107,73 @@ def test_a_failed_replacement_leaves_the_old_content(tmp_path: Path, monkeypatch
     with pytest.raises(OSError, match="No space"):
         replace_file(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+class Elsewhere:
+    """Positions in memory: a keeper."""
+
+    def __init__(self, **rows: Any) -> None:
+        self.rows: dict[str, Any] = rows
+        self.loads = 0
+        self.closed = 0
+        self.inside: Any = None
+
+    def load(self) -> dict[str, Any]:
+        self.loads += 1
+        return self.rows
+
+    def store(self, positions: Any) -> None:
+        if self.inside is not None:
+            self.inside()
+        self.rows = {**self.rows, **positions}
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_keeper_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    stored(tmp_path, {"Orders": b"1"})
+    before = (tmp_path / "state.json").read_bytes()
+    elsewhere = Elsewhere(Orders=5, Items=6)
+    one = state(tmp_path)
+    one.keep_in(elsewhere)
+    assert (one.resume("another-db", "Orders"), set(one.partitions())) == (5, {"Orders", "Items"})
+    one.store({"Orders": b'{"n": 7}', "Items": b"null"})
+    assert elsewhere.rows == {"Orders": {"n": 7}, "Items": None}
+    assert one.resume("another-db", "Orders") == {"n": 7}
+    assert one.partitions() == ("Orders",)
+    assert elsewhere.loads == 1
+    assert (tmp_path / "state.json").read_bytes() == before
+    with pytest.raises(ProviderError, match="two sources"):
+        one.resume("db-1")
+
+
+def test_an_input_can_ask_where_it_stands_while_a_slow_keeper_stores(tmp_path: Path) -> None:
+    elsewhere, one = Elsewhere(a=1), state(tmp_path)
+    one.keep_in(elsewhere)
+    asked: list[Any] = []
+    elsewhere.inside = lambda: asked.append(one.resume("", "a"))
+    one.store({"a": b"2"})
+    assert (asked, one.resume("", "a")) == ([1], 2)
+
+
+def test_a_keeper_is_closed_once(tmp_path: Path) -> None:
+    elsewhere, one = Elsewhere(), state(tmp_path)
+    one.keep_in(elsewhere)
+    one.close()
+    one.close()
+    assert elsewhere.closed == 1
+    state(tmp_path).close()
+
+
+def test_what_could_not_be_kept_elsewhere_is_not_given_back(tmp_path: Path) -> None:
+    elsewhere, one = Elsewhere(a=1), state(tmp_path)
+    one.keep_in(elsewhere)
+
+    def fail() -> None:
+        raise TemporaryError("away")
+
+    elsewhere.inside = fail
+    with pytest.raises(TemporaryError):
+        one.store({"a": b"2"})
+    assert one.resume("", "a") == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dstream_core.api.delivery.wire import (
@@ -52,6 +52,7 @@ def test_the_standard_librarys_text_keeps_its_bytes(data: Any) -> None:
 
 
 @given(st.binary(max_size=40) | st.text('{}[]":,0123456789.eE+-\\u\ud7ff nulltrfas', max_size=40).map(str.encode))
+@example(b"{}\x00")
 def test_no_line_is_taken_whose_data_cannot_be_decoded_later(text: bytes) -> None:
     for line in (
         text,

@@ -79,6 +79,14 @@ def test_nobody_reads_any_more(pipe) -> None:
     assert channel.broken
 
 
+def test_a_bug_in_an_item_leaves_nobody_waiting(pipe) -> None:
+    _source, sink = pipe
+    channel = Channel(sink)
+    channel.put(Item(1, lambda: b"x" * (1 // 0)))
+    assert channel.flush(5)
+    assert isinstance(channel.failure, ZeroDivisionError)
+
+
 def test_the_footer_stays_below(pipe) -> None:
     source, sink = pipe
     channel = Channel(sink)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from dstream_core.errors import ConfigurationError
 from dstream_core.protocol.command import Command, Session, decode_command, encode_command
 from dstream_core.protocol.control import ack_of, decode_control, encode_ack, encode_log, encode_progress
-from dstream_core.protocol.exact_json import decode_json, encode_json
+from dstream_core.protocol.exact_json import as_unicode, decode_json, encode_json
 from dstream_core.protocol.handshake import Ready, Refusal, decode_handshake, encode_ready, encode_refusal
 from dstream_core.protocol.manifest import Manifest, decode_manifest, encode_manifest
 from dstream_core.protocol.result import Resource, Result, count_changes, decode_result, encode_result
@@ -79,6 +80,18 @@ def test_handshakes_are_read_back():
     assert decode_handshake(encode_ready("input", ["ack"])) == Ready(1, "input", frozenset({"ack"}))
     refusal = Refusal("no", "a/b", "try", ({"path": ["x"], "message": "bad"},))
     assert decode_handshake(encode_refusal(refusal)) == refusal
+
+
+@pytest.mark.parametrize("odd", [5, ["a"], {"a": 1}, True, None, ""])
+def test_odd_members_of_a_refusal_are_left_out(odd):
+    line = json.dumps({"status": "error", "message": "no", "code": odd, "hint": odd, "problems": [odd]}).encode()
+    problems = (odd,) if isinstance(odd, dict) else ()
+    assert decode_handshake(line) == Refusal("no", None, None, problems)
+
+
+def test_odd_members_of_ready_are_left_out():
+    line = b'{"status":"ready","protocol":true,"role":7,"capabilities":"ack"}'
+    assert decode_handshake(line) == Ready(0, None, frozenset())
 
 
 @given(st.binary())
@@ -163,3 +176,10 @@ def test_the_originals_manifest_means_an_older_provider():
 def test_a_bad_manifest_is_told(text):
     with pytest.raises(ConfigurationError, match=r"my\.json"):
         decode_manifest(text, "my.json")
+
+
+def test_names_that_are_no_text_are_shown_as_bytes():
+    odd, lone = os.fsdecode(b"caf\xe9"), "\ud800"
+    assert as_unicode({odd: [odd, (1, None)], "é": lone}) == {"caf\\xe9": ["caf\\xe9", [1, None]], "é": "\\ud800"}
+    line = encode_result(Result(message=odd, resources=(Resource("a", name=odd),)))
+    assert decode_result(decode_json(line)).message == "caf\\xe9"

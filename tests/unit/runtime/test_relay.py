@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dstream_core.runtime import posix_parts
 from dstream_core.runtime.relay import CHUNK, Relay, count_newlines
 
 
@@ -117,6 +119,103 @@ def test_every_byte_passes_in_order_whatever_is_read_at_a_time(chunks, step):
             assert sum(lines for _size, lines in one.writes) == one.relay.lines
 
     run(body)
+
+
+@pytest.mark.needs("linux")
+@pytest.mark.parametrize("enlarged", [False, True])
+@pytest.mark.parametrize("size", [100, 4000, 4096, 5000, 300_000])
+def test_much_data_is_shared_between_the_pipes_and_counted(
+    monkeypatch: pytest.MonkeyPatch, enlarged: bool, size: int
+) -> None:
+    """Invariants 2 and 3: the same bytes and counts as when they are copied, whatever the writes were like."""
+    shared = counting_tee(monkeypatch)
+
+    async def body() -> None:
+        async with bench() as one:
+            for end in (one.source, one.sink_write) if enlarged else ():
+                posix_parts.enlarge_pipe(end)
+            one.relay.start()
+            lines = [
+                b"%d " % number + bytes([65 + number % 26]) * (size - 8) + b"\n" for number in range(8_000_000 // size)
+            ]
+            reading = asyncio.create_task(one.drain())
+            for line in lines:
+                await one.feed(line)
+            one.close(one.source)
+            got = await reading
+            whole = b"".join(lines)
+            assert got == whole
+            assert (one.relay.lines, one.relay.bytes, one.relay.mid_line) == (len(lines), len(whole), False)
+            assert sum(size for size, _lines in one.writes) == len(whole)
+            assert sum(lines for _size, lines in one.writes) == len(lines)
+
+    run(body)
+    assert not enlarged or sum(shared) > 1_000_000
+
+
+@pytest.mark.needs("linux")
+def test_a_reader_that_goes_away_while_much_flows_breaks_the_sink_and_the_counts_add_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = counting_tee(monkeypatch)
+
+    async def body() -> None:
+        async with bench() as one:
+            for end in (one.source, one.sink_write):
+                posix_parts.enlarge_pipe(end)
+            one.relay.start()
+            line = b"x" * 999 + b"\n"
+            written = 0
+            while len(shared) < 3:
+                await one.feed(line * 1000)
+                written += 1000
+                one.take()
+            one.close(one.sink)
+            await one.feed(line * 3000)
+            written += 3000
+            one.close(one.source)
+            await one.relay.done
+            assert one.relay.sink_broken.done()
+            assert one.relay.bytes // 1000 + one.relay.discarded in (written, written - 1)
+            assert one.relay.lines + one.relay.discarded == written
+
+    run(body)
+
+
+@pytest.mark.needs("linux")
+def test_where_pipes_cannot_share_they_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def refuse(source: int, sink: int, size: int) -> int:
+        asked.append(size)
+        raise OSError(errno.EINVAL, "no pipe")
+
+    monkeypatch.setattr(posix_parts, "tee_pipe", refuse)
+
+    async def body() -> None:
+        async with bench() as one:
+            posix_parts.enlarge_pipe(one.source)
+            reading = asyncio.create_task(one.drain())
+            await one.feed(b"y" * 900_000)  # before the relay begins: much is there at once
+            one.relay.start()
+            one.close(one.source)
+            assert await reading == b"y" * 900_000
+
+    run(body)
+    assert len(asked) == 1, "it is not tried again"
+
+
+def counting_tee(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes that were shared, call by call."""
+    shared: list[int] = []
+    tee = posix_parts.tee_pipe
+
+    def counted(source: int, sink: int, size: int) -> int:
+        shared.append(tee(source, sink, size))
+        return shared[-1]
+
+    monkeypatch.setattr(posix_parts, "tee_pipe", counted)
+    return shared
 
 
 def test_a_full_pipe_holds_the_source_and_counts_only_what_is_written():

@@ -80,6 +80,7 @@ class Follower:
                 yield from self._read_departed(followed)
             for file in self._files:
                 yield from self._read_present(file)
+            self._tracker.tell_progress()
             pause = max(self._options.poll_interval, SCAN_SHARE * (time.monotonic() - begin) if self._idle else 0.0)
             if not self._busy and self._context.wait(pause):
                 return

@@ -10,7 +10,7 @@ from dstream_core.api import Checkpoint, Context, EncodedLines, InputContext, Re
 from dstream_file.config import FileInputOptions
 from dstream_file.finding import check_patterns, find_files
 from dstream_file.following import Follower
-from dstream_file.naming import name_parts
+from dstream_file.naming import name_parts, text_of
 from dstream_file.tracking import Tracker
 
 
@@ -55,6 +55,6 @@ class FileInput:
         tables: list[dict[str, Any]] = [
             {"schema": "", "name": name, "primary_key": [], "columns": []} for name in names
         ]
-        directories = sorted({str(PurePath(path).parent) for path in paths})
+        directories = sorted({text_of(str(PurePath(path).parent)) for path in paths})
         source = {"server": "", "database": ", ".join(directories), "tables": tables}
         return Result(source=source, message=f"{len(names)} tables in {len(paths)} files")

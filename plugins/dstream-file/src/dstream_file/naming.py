@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -54,7 +55,12 @@ def name_parts(path: str) -> NameParts:
         name = name.with_suffix("")
     name = PurePath(_DATED.sub("", name.name)) if _DATED.search(name.suffix) else PurePath(name.name)
     suffix = name.suffix.lower()
-    return NameParts(name.stem, FORMAT_SUFFIXES.get(suffix, "lines"), compression, suffix == ".tsv")
+    return NameParts(text_of(name.stem), FORMAT_SUFFIXES.get(suffix, "lines"), compression, suffix == ".tsv")
+
+
+def text_of(name: str) -> str:
+    """A file's name as records can hold it: bytes that are no UTF-8 become a backslash, an x and their hexadecimal digits."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def safe_file_name(table: str) -> str | None:

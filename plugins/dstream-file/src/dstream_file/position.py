@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from dstream_file.naming import text_of
+
 HEAD_BYTES = 1024
 TAIL_BYTES = 256
 
@@ -94,7 +96,9 @@ class Position:
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
-        document: dict[str, Any] = {"path": self.path, "offset": self.offset}
+        document: dict[str, Any] = {"path": text_of(self.path), "offset": self.offset}
+        if document["path"] != self.path:
+            document["path_bytes"] = os.fsencode(self.path).hex()  # no UTF-8, which JSON cannot hold
         optional = {
             "head": str(self.head) or None,
             "tail": str(self.tail) or None,
@@ -109,8 +113,9 @@ class Position:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Position:
         """As `to_json` wrote it."""
+        path_bytes = document.get("path_bytes")
         return cls(
-            path=document["path"],
+            path=document["path"] if path_bytes is None else os.fsdecode(bytes.fromhex(path_bytes)),
             offset=document["offset"],
             head=Fingerprint.parse(document.get("head", "")),
             tail=Fingerprint.parse(document.get("tail", "")),

@@ -15,11 +15,11 @@ from dstream_file.formats.block import EnvelopeWriter
 from dstream_file.formats.csv_rows import CsvDialect, CsvRows
 from dstream_file.formats.json_lines import JsonLines
 from dstream_file.formats.plain_lines import PlainLines
-from dstream_file.naming import name_parts
+from dstream_file.naming import name_parts, text_of
 from dstream_file.position import HEAD_BYTES, TAIL_BYTES, FileIdentity, Fingerprint, Position
 
 BLOCK_BYTES = 32 * 1024
-"""Content taken at a time: large enough to cost little per record, small enough that positions lie close together."""
+"""Content taken at a time: large enough to cost little per record, small enough to be kept until it is acknowledged."""
 
 
 class Recognition(Enum):
@@ -32,11 +32,12 @@ class Recognition(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileBlock:
-    """Envelope lines of one file, and where reading stands behind them."""
+    """Envelope lines of one file, and where reading stands behind them, and behind the first N of them."""
 
     lines: bytes
     count: int
     position: Position
+    position_of: Callable[[int], Position]
 
 
 class FileReader:
@@ -135,11 +136,19 @@ class FileReader:
         if encoded is None:
             self._read_whole = self.compressed and not content
             return None
-        begin = self.offset
+        begin, tail = self.offset, self._tail
         self.offset += encoded.consumed
         self._open_line = None if encoded.open_line is None else begin + encoded.open_line
         self._remember(content[: encoded.consumed], begin)
-        return FileBlock(encoded.lines, encoded.count, self.position())
+        path, head, end_of = os.path.abspath(self.path), self._head, encoded.end_of
+
+        def position_of(count: int) -> Position:
+            """Called when reading has gone on: of this reader, only what is remembered here counts."""
+            end = end_of(count)
+            last = _last_bytes(tail, content[:end])
+            return Position(path, begin + end, Fingerprint.of(head[: begin + end]), Fingerprint.of(last))
+
+        return FileBlock(encoded.lines, encoded.count, self.position(), position_of)
 
     def position(self) -> Position:
         """Where reading stands."""
@@ -231,7 +240,7 @@ class FileReader:
         """Keep the file's first bytes, and the last ones before the offset, for the fingerprints."""
         if begin == len(self._head) < HEAD_BYTES:
             self._head += content[: HEAD_BYTES - begin]
-        self._tail = content[-TAIL_BYTES:] if len(content) >= TAIL_BYTES else (self._tail + content)[-TAIL_BYTES:]
+        self._tail = _last_bytes(self._tail, content)
 
     def _remember_around(self) -> None:
         self._head = self._content.read_at(0, min(HEAD_BYTES, self.offset))
@@ -251,7 +260,7 @@ def record_format(path: str, options: FileInputOptions) -> RecordFormat:
     """How the records of a file are cut, by the options and the file's name."""
     parts = name_parts(path)
     writer = EnvelopeWriter(
-        {"TableName": parts.table, "path": path}, offsets=options.offsets, wrap=options.on_invalid == "wrap"
+        {"TableName": parts.table, "path": text_of(path)}, offsets=options.offsets, wrap=options.on_invalid == "wrap"
     )
     chosen = parts.format if options.format == "auto" else options.format
     if chosen == "jsonl":
@@ -265,6 +274,11 @@ def record_format(path: str, options: FileInputOptions) -> RecordFormat:
         infer_types=options.infer_types,
     )
     return CsvRows(writer, dialect, options.encoding)
+
+
+def _last_bytes(before: bytes, content: bytes) -> bytes:
+    """What a position's fingerprint is made of: the last bytes of `content`, and of what stands before it."""
+    return content[-TAIL_BYTES:] if len(content) >= TAIL_BYTES else (before + content)[-TAIL_BYTES:]
 
 
 def _end_of_last_line(descriptor: int, size: int) -> int:

@@ -20,12 +20,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from dstream_core.api import Checkpoint, ConfigurationError, EncodedLines, Log, ProviderError, State
 from dstream_file.config import FileInputOptions
 from dstream_file.finding import FoundFile, find_files, look_at, neighbours
-from dstream_file.naming import COMPRESSION_SUFFIXES, is_rotated_name
+from dstream_file.naming import COMPRESSION_SUFFIXES, is_rotated_name, name_parts
 from dstream_file.position import FileIdentity, Position
+from dstream_file.progress import Progress
 from dstream_file.reader import FileReader, Recognition
 
 STARTED = "started"
@@ -50,6 +52,8 @@ class Tracker:
         self.options = options
         self.log = log
         self._readers: list[FileReader] = []
+        self._progress = Progress(log)
+        self._unopened = 0
         self._first_run = state.resume(SOURCE, STARTED) is None
         self.stored: dict[FileIdentity, Position] = {
             FileIdentity.parse(key): Position.from_json(state.resume(SOURCE, key) or {})
@@ -73,12 +77,24 @@ class Tracker:
             yield from self.drain(rest, final=True)
             yield self.finish(rest)
         yield from self.forget_absent(files)
+        self._unopened = sum(_plain_size(file) for file in files)
         for file in files:
+            self._unopened -= _plain_size(file)
             reader = None if stopping() else self.open(file.path)
             if reader is not None:
                 yield from self.settle(reader)
                 yield from self.drain(reader, final=True)
                 self.release(reader)
+        if not stopping():
+            self._progress.tell_last()
+
+    def tell_progress(self) -> None:
+        """Tell how much is read, and how much is not, of files that are not compressed."""
+        self._progress.tell(self._bytes_behind)
+
+    def _bytes_behind(self) -> int:
+        plain = [reader for reader in self._readers if not reader.compressed]
+        return self._unopened + sum(max(0, reader.status.st_size - reader.offset) for reader in plain)
 
     def begin(self, files: Sequence[FoundFile]) -> Items:
         """The marks of a task's very first run: with `start = "end"`, what is there is skipped."""
@@ -203,9 +219,11 @@ class Tracker:
             self.stored[reader.identity] = block.position
             position, partition = block.position.to_json(), str(reader.identity)
             if block.count:
-                yield EncodedLines(block.lines, block.count, position, partition)
+                self._progress.add(block.count)
+                yield EncodedLines(block.lines, block.count, position, partition, _in_json(block.position_of))
             else:
                 yield Checkpoint(position, partition)
+            self.tell_progress()
 
     def checkpoint(self, reader: FileReader) -> Checkpoint:
         """Where a reader stands."""
@@ -280,6 +298,14 @@ class Tracker:
                 yield self.checkpoint(reader)
                 yield self.forget(identity)
                 return
+
+
+def _in_json(position_of: Callable[[int], Position]) -> Callable[[int], dict[str, Any]]:
+    return lambda count: position_of(count).to_json()
+
+
+def _plain_size(file: FoundFile) -> int:
+    return 0 if name_parts(file.path).compression != "none" else file.status.st_size
 
 
 def _has_inode(file: FoundFile | None, identity: FileIdentity) -> bool:

@@ -169,6 +169,8 @@ def _decode_unusual_line(line: bytes) -> WireEnvelope:
         members = _decode_shallow(line)
     except msgspec.ValidationError:
         raise InvalidLineError("not a JSON object") from None
+    except msgspec.DecodeError as error:  # what follows the object: the decoder of envelopes had not come that far
+        raise InvalidLineError(f"not JSON: {error}") from None
     if "data" not in members:
         raise InvalidLineError("no member `data`")
     metadata = decode_value(members["metadata"]) if "metadata" in members else None

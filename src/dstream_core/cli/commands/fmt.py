@@ -39,7 +39,7 @@ def fmt(
 
     given = [Path(path) for path in paths or ()] or [session.config]
     if given == [Path("-")]:
-        formatted: list[Formatted] = [format_stdin(sys.stdin.buffer.read())]
+        formatted: list[Formatted] = [format_stdin(b"" if sys.stdin is None else sys.stdin.buffer.read())]
         if not check and not diff:
             session.screen.text(formatted[0].after.encode())
             return ExitCode.DONE

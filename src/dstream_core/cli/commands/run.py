@@ -21,11 +21,11 @@ def run(session: Session, task: TaskArgument) -> int:
     """Stream from the task's input to its output.
 
     Ends when the input has no more, or in order when you press Ctrl-C or send SIGTERM. The next run goes on behind what
-    was delivered.
+    was delivered. With --json stdout is JSON lines: {"text": …} for each line that the output prints, last the summary.
     """
     from dstream_core.engine.run import run as engine_run  # noqa: PLC0415  quick start: only this command pays
 
-    front = session.front(text_is_talk=False)
+    front = session.front(text_is_talk=False, text_is_json=session.json)
     front.stop_when_unread()
     try:
         report = engine_run(session.request(), task, front)

@@ -21,6 +21,26 @@ from dstream_core.api import (
 )
 
 
+class Folder:
+    """Keeps positions in files beside the state directory."""
+
+    def __init__(self, folder, log):
+        self.folder = folder
+        self.log = log
+
+    def load(self):
+        return {path.stem.removeprefix("at"): int(path.read_text()) for path in self.folder.glob("at*.txt")}
+
+    def store(self, positions):
+        if (self.folder / "refuse").exists():
+            raise ConfigurationError("nobody may write here", code="probe/denied")
+        for partition, position in positions.items():
+            (self.folder / f"at{partition}.txt").write_text(str(position))
+
+    def close(self):
+        self.log.info("the keeper is closed", has=len(self.load()))
+
+
 class Probe:
     @hookimpl
     def dstream_open(self, context):
@@ -49,6 +69,10 @@ class Probe:
             if context.options.pause and context.wait(context.options.pause):
                 return
             yield Envelope({"n": number}, {"seq": number}, position=number)
+
+    def kept_elsewhere(self, context):
+        context.state.keep_in(Folder(context.state_dir.parent / "elsewhere", context.log))
+        yield from self.count(context)
 
     def endless(self, context):
         number = context.state.resume() or 0
@@ -142,6 +166,22 @@ class Probe:
         yield Envelope({"n": 0})
         yield EncodedLines(b'{"data":{"n":1}}\n{"data":{"n":2}}\n', 2, position=2)
         yield Envelope({"n": 3}, position=3)
+
+    def divided(self, context):
+        lines = b'{"data":1}\n' * 4
+        yield EncodedLines(lines, 4, {"at": "middle"}, "b", position_of=lambda count: count if count < 4 else None)
+        yield EncodedLines(lines, 4, 4, "b", lambda count: {"a": count})
+
+    def undivided(self, context):
+        def position_of(count):
+            raise ValueError("no position")
+
+        yield EncodedLines(b'{"data":1}\n' * 2, 2, 2, position_of=position_of)
+
+    def paced(self, context):
+        for number in range(1, context.options.count + 1):
+            yield Envelope({"n": number}, position=number)
+            context.wait(0.02)
 
     def large(self, context):
         yield Envelope({"n": "x" * (context.options.count * 1_000_000)}, position=1)

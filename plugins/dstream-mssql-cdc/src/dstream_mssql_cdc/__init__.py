@@ -1,0 +1,1 @@
+"""SQL Server change data capture as a DStream input."""

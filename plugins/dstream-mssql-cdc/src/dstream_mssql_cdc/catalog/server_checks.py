@@ -1,0 +1,112 @@
+"""The server, its edition, and the jobs that capture changes and clean them up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from dstream_core.api import DStreamError, TemporaryError
+from dstream_mssql_cdc.catalog import queries, remedies
+from dstream_mssql_cdc.catalog.findings import Finding
+from dstream_mssql_cdc.catalog.values import Database
+from dstream_mssql_cdc.connection.connect import Connection
+
+_OLDEST = 11  # SQL Server 2012
+_CDC_IN_STANDARD = 13  # SQL Server 2016, with service pack 1
+_STANDARD, _EXPRESS = 2, 4
+_SILENCE = timedelta(minutes=15)
+"""The capture job writes an entry about every 5 minutes even if nothing changes."""
+
+
+def check_server(database: Database) -> Iterator[Finding]:
+    """Version, edition and state."""
+    name = f"{database.server}, version {database.product_version}, {database.edition}"
+    if 0 < database.version < _OLDEST and not database.is_azure:
+        yield Finding("server", "error", f"{name}: older than SQL Server 2012")
+    elif database.engine_edition == _EXPRESS:
+        yield Finding(
+            "server", "warning", f"{name}: Express has no SQL Server Agent, so nothing runs the capture job by itself"
+        )
+    elif database.engine_edition == _STANDARD and database.version < _CDC_IN_STANDARD:
+        yield Finding("server", "error", f"{name}: the Standard edition has change data capture since 2016 SP1 only")
+    else:
+        yield Finding("server", "ok", name)
+    if database.state != "ONLINE":
+        yield Finding("database", "error", f"{database.name} is {database.state.lower()}")
+    else:
+        secondary = ", read-only here" if database.read_only else ""
+        yield Finding("database", "ok", f"{database.name}, collation {database.collation}{secondary}")
+
+
+def check_capture(connection: Connection, database: Database) -> Iterator[Finding]:
+    """Whether changes arrive: the jobs, and what they left behind.
+
+    Raises:
+        TemporaryError: the session failed.
+    """
+    yield from _check_jobs(connection, database)
+    if connection.query(queries.MAX_LSN)[0][0] is None:
+        remedy = "" if database.is_azure else f"{remedies.start_job()} and see that SQL Server Agent runs"
+        yield Finding("capture job", "error", "it has never run: sys.fn_cdc_get_max_lsn() is NULL", remedy)
+        return
+    newest, now = connection.query(queries.NEWEST_ENTRY)[0]
+    if newest is not None and now - newest > _SILENCE:
+        yield Finding(
+            "capture job",
+            "warning",
+            f"it seems to stand still: the newest entry in cdc.lsn_time_mapping is of {newest:%Y-%m-%d %H:%M} server time",
+            remedies.start_job(),
+        )
+    else:
+        yield Finding("capture job", "ok", "changes arrive")
+    yield from _check_view_state(connection)
+
+
+def _check_jobs(connection: Connection, database: Database) -> Iterator[Finding]:
+    if database.is_azure:
+        return  # a scheduler of its own; there are no jobs
+    try:
+        rows = connection.query(queries.JOBS)
+    except TemporaryError:
+        raise
+    except DStreamError:
+        yield Finding("jobs", "ok", "not seen: only members of db_owner may ask for them")
+        return
+    retentions = {str(row[1]): row[7] for row in rows}
+    for kind, severity in (("capture", "error"), ("cleanup", "warning")):
+        if kind not in retentions:
+            text = f"the database has no {kind} job"
+            yield Finding("jobs", "error" if severity == "error" else "warning", text, remedies.add_job(kind))
+    if retentions.get("cleanup"):
+        hours = float(retentions["cleanup"]) / 60
+        yield Finding(
+            "retention", "ok", f"changes are kept for {hours:g} hours; a run may stand still for less than that"
+        )
+    yield from _check_agent(connection)
+
+
+def _check_agent(connection: Connection) -> Iterator[Finding]:
+    try:
+        rows = connection.query(queries.AGENT)
+    except TemporaryError:
+        raise
+    except DStreamError:
+        return  # needs VIEW SERVER STATE, which a reader need not have
+    if rows and str(rows[0][0]).lower() != "running":
+        yield Finding("SQL Server Agent", "error", f"it is {str(rows[0][0]).lower()}: no job runs", "start its service")
+
+
+def _check_view_state(connection: Connection) -> Iterator[Finding]:
+    try:
+        allowed, user = connection.query(queries.VIEW_STATE)[0]
+    except TemporaryError:
+        raise
+    except DStreamError:
+        return
+    if not allowed:
+        yield Finding(
+            "permissions",
+            "warning",
+            "without VIEW DATABASE STATE, errors and latency of the capture job are not watched",
+            remedies.grant_view_state(str(user)),
+        )

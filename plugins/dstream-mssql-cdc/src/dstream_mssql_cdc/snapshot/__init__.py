@@ -1,0 +1,1 @@
+"""Snapshots: the rows of a table as they are, before its changes."""

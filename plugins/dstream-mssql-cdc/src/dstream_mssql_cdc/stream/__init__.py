@@ -1,0 +1,1 @@
+"""The run: passes over the tables, workers, schema changes, gaps, health."""

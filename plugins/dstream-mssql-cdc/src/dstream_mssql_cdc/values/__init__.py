@@ -1,0 +1,1 @@
+"""SQL Server values: how they are selected, and what they are in JSON."""

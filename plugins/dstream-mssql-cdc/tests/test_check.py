@@ -1,0 +1,198 @@
+"""The verb `check`, and what a run demands before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sql_servers import TestServer, drop_database, enable, sql
+
+from dstream_core.api import ConfigurationError, Result
+from dstream_mssql_cdc.catalog.checks import check_source, require_readable
+from dstream_mssql_cdc.catalog.patterns import TableSelection
+from dstream_mssql_cdc.connection.errors import SetupError
+from dstream_mssql_cdc.position import LAST, ChangePosition, TablePosition
+from dstream_mssql_cdc.sql import quoted
+
+
+@pytest.fixture(scope="module")
+def ready(server: TestServer) -> TestServer:
+    """Two captured tables, and one that is not."""
+    for name in ("Orders", "Items", "Uncaptured", "Other one"):
+        sql(server, f"CREATE TABLE dbo.[{name}] (Id int PRIMARY KEY, Name nvarchar(50))")
+    enable(server, "dbo", "Orders")
+    enable(server, "dbo", "Items")
+    server.captured()
+    return server
+
+
+def require(server: TestServer, *tables: str) -> None:
+    connection = server.connect()
+    try:
+        require_readable(connection, TableSelection(tables))
+    finally:
+        connection.close()
+
+
+def check(server: TestServer, positions: dict[str, TablePosition] | None = None, **options: object) -> Result:
+    return check_source(server.options(**options), "test", positions=positions)
+
+
+def findings(result: Result, state: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for resource in result.resources:
+        if resource.state == state:
+            found[resource.name] = f"{found.get(resource.name, '')}{resource.detail}\n"
+    return found
+
+
+def test_all_is_well(ready: TestServer) -> None:
+    result = check(ready, tables=["Orders", "Items"], snapshot="never")
+
+    assert result.healthy is True, result.message
+    assert findings(result, "error") == {}
+    assert "captured as dbo_Orders; primary key: Id" in findings(result, "ok")["dbo.Orders"]
+    require(ready, "Orders", "Items")
+
+
+def test_tables_that_are_not_captured_are_one_error_with_every_call(ready: TestServer) -> None:
+    with pytest.raises(SetupError) as caught:
+        require(ready, "Orders", "Uncaptured", "[Other one]", "Oders")
+
+    assert caught.value.code == "mssql/not-captured"
+    assert "dbo.Uncaptured, dbo.Other one" in caught.value.message
+    hint = caught.value.hint or ""
+    assert hint.count("EXEC sys.sp_cdc_enable_table") == 2
+    assert "@source_name = N'Other one', @role_name = NULL" in hint
+    assert "did you mean dbo.Orders?" in hint
+    result = check(ready, tables=["Orders", "Uncaptured", "Oders"])
+    assert result.healthy is False
+    assert set(findings(result, "error")) == {"dbo.Uncaptured", "Oders"}
+
+
+def test_a_name_never_means_a_captured_table_elsewhere_while_dbo_has_one(ready: TestServer) -> None:
+    sql(ready, "CREATE SCHEMA other")
+    sql(ready, "CREATE TABLE other.Uncaptured (Id int PRIMARY KEY); CREATE TABLE other.Alone (Id int PRIMARY KEY)")
+    enable(ready, "other", "Uncaptured")
+    enable(ready, "other", "Alone")
+    with pytest.raises(SetupError) as caught:
+        require(ready, "Uncaptured")
+    assert "dbo.Uncaptured" in caught.value.message
+    require(ready, "Alone", "other.Uncaptured")
+
+
+def test_snapshot_isolation_is_a_warning(ready: TestServer) -> None:
+    result = check(ready, tables=["Orders"])
+    assert "ALLOW_SNAPSHOT_ISOLATION ON" in findings(result, "warning")["snapshot isolation"]
+    assert result.healthy is True
+
+
+def test_a_filter_that_is_no_condition(ready: TestServer) -> None:
+    result = check(ready, tables=["Orders", "Items"], snapshot_where={"Orders": "Nam = 1", "Items": "Name <> 'it''s'"})
+    assert "dbo.Orders" in findings(result, "error")["snapshot_where"]
+    assert "dbo.Items" in findings(result, "ok")["snapshot_where"]
+
+
+def test_options_that_name_nothing(ready: TestServer) -> None:
+    result = check(ready, tables=["Orders"], columns={"exclude": ["Orders.Pasword"]}, snapshot_again={"Items": "1"})
+    warnings = findings(result, "warning")
+    assert "Orders.Pasword" in warnings["columns.exclude"]
+    assert "Items" in warnings["snapshot_again"]
+
+
+def test_positions_that_were_cleaned_up_or_are_from_the_future(ready: TestServer) -> None:
+    positions = {
+        "dbo.Orders": TablePosition(ChangePosition.behind(b"\0" * 9 + b"\1")),
+        "dbo.Items": TablePosition(ChangePosition.behind(LAST)),
+    }
+    errors = findings(check(ready, positions, tables=["Orders", "Items"]), "error")
+    assert "cleanup job" in errors["dbo.Orders"]
+    assert "restored" in errors["dbo.Items"]
+    warned = check(ready, positions, tables=["Orders", "Items"], on_gap="snapshot")
+    assert "delivered again" in findings(warned, "warning")["dbo.Orders"]
+    assert warned.healthy is True
+
+
+def test_a_pattern_that_matches_nothing_yet(ready: TestServer) -> None:
+    result = check(ready, tables=["new_*"])
+    assert result.healthy is True
+    assert "new_*" in findings(result, "warning")["tables"]
+
+
+def test_a_database_without_change_data_capture(host: TestServer) -> None:
+    sql(host, "CREATE DATABASE plain_one")
+    try:
+        connection = host.connect(database="plain_one")
+        with pytest.raises(SetupError) as caught:
+            require_readable(connection, TableSelection(["Orders"]))
+        connection.close()
+        result = check_source(host.options(database="plain_one"), "test")
+    finally:
+        drop_database(host, "plain_one")
+    assert caught.value.code == "mssql/cdc-disabled"
+    assert "USE [plain_one]; EXEC sys.sp_cdc_enable_db;" in (caught.value.hint or "")
+    assert result.healthy is False
+
+
+def test_nothing_is_said_where_the_server_is_not_reached(host: TestServer) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check_source(host.options(password="wrong"), "test")
+    assert caught.value.code == "mssql/login"
+
+
+# -- permissions
+
+
+@pytest.fixture
+def limited(ready: TestServer, reader: TestServer) -> Iterator[TestServer]:
+    yield reader
+    user = quoted(reader.settings.user or "")
+    sql(ready, f"REVOKE SELECT ON SCHEMA::cdc FROM {user}; REVOKE SELECT ON dbo.Orders FROM {user}")
+
+
+def test_each_right_that_is_missing(ready: TestServer, limited: TestServer) -> None:
+    user = quoted(limited.settings.user or "")
+    sql(ready, f"GRANT SELECT ON dbo.Orders TO {user}")
+    with pytest.raises(ConfigurationError) as caught:
+        require(limited, "Orders")
+    assert caught.value.code == "mssql/permission"
+    sql(ready, f"GRANT SELECT ON SCHEMA::cdc TO {user}; REVOKE SELECT ON dbo.Orders FROM {user}")
+    result = check(limited, tables=["Orders"])
+    assert result.healthy is False
+    sql(ready, f"GRANT SELECT ON dbo.Orders TO {user}")
+    require(limited, "Orders")
+    result = check(limited, tables=["Orders"])
+    assert result.healthy is True, result.message
+    assert "GRANT VIEW DATABASE STATE" in findings(result, "warning")["permissions"]
+
+
+def test_the_gating_role(ready: TestServer, limited: TestServer) -> None:
+    user = quoted(limited.settings.user or "")
+    sql(ready, "CREATE TABLE dbo.Gated (Id int PRIMARY KEY)")
+    enable(ready, "dbo", "Gated", role_name="cdc_gate")
+    sql(ready, f"GRANT SELECT ON SCHEMA::cdc TO {user}; GRANT SELECT ON dbo.Gated TO {user}")
+
+    warnings = findings(check(limited, tables=["Gated"]), "warning")
+    assert f"ALTER ROLE [cdc_gate] ADD MEMBER {user}" in warnings["dbo.Gated"]
+    sql(ready, f"ALTER ROLE cdc_gate ADD MEMBER {user}")
+    assert "dbo.Gated" not in findings(check(limited, tables=["Gated"]), "warning")
+
+
+def test_a_checkpoint_table_that_may_not_be_made(ready: TestServer, limited: TestServer) -> None:
+    user = quoted(limited.settings.user or "")
+    sql(ready, f"GRANT SELECT ON SCHEMA::cdc TO {user}; GRANT SELECT ON dbo.Orders TO {user}")
+
+    error = findings(check(limited, tables=["Orders"], checkpoint="table"), "error")["checkpoint table"]
+    assert "GRANT CREATE TABLE" in error
+    assert "will be made" in findings(check(ready, tables=["Orders"], checkpoint="table"), "ok")["checkpoint table"]
+
+
+@pytest.mark.skipif("os.environ.get('DSTREAM_TEST_MSSQL')", reason="reads the server's journal of statements")
+def test_a_check_only_asks(ready: TestServer) -> None:
+    ready.sandbox.control.clear_statements()
+    check(ready, tables=["Orders", "Uncaptured"], checkpoint="table", snapshot_where={"Orders": "Id > 1"})
+    asked = [text.split()[0].upper() for text in ready.sandbox.control.distinct_statements()]
+    assert "SELECT" in asked
+    assert set(asked) <= {"SELECT", "SET", "USE", "EXEC"}
+    procedures = [text for text in ready.sandbox.control.distinct_statements() if text.upper().startswith("EXEC")]
+    assert procedures == ["EXEC sys.sp_cdc_help_jobs"]

@@ -1,0 +1,1 @@
+"""Local stand-ins for the systems that DStream moves data between."""

@@ -1,0 +1,1 @@
+"""Change data capture: procedures, capture and clean-up jobs, change tables, functions."""

@@ -1,0 +1,1 @@
+"""T-SQL: batches are scanned, parsed, compiled to functions over rows, and run."""

@@ -1,0 +1,1 @@
+"""The types that SQL Server implements in the CLR: hierarchyid, geography, geometry."""

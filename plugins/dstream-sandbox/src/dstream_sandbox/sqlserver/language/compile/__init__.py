@@ -1,0 +1,1 @@
+"""Syntax trees of expressions to functions over rows."""

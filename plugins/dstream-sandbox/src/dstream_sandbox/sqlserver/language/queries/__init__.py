@@ -1,0 +1,1 @@
+"""Queries and data modification to plans, and plans to rows."""

@@ -1,0 +1,1 @@
+"""Statements at work: control flow, variables, errors, procedures, definitions."""
