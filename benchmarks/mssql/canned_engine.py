@@ -1,43 +1,42 @@
-"""An engine for the sandbox's wire that has one captured table and replays its rows: `mssql.canned_engine:CannedServer`.
+"""The sandbox with one captured table whose rows are replayed: `mssql.canned_engine:CannedServer`.
 
-It knows the statements that the input sends, and no others. What it has is said in the variable `CANNED`, as JSON.
+All but the statements that read rows is answered by the sandbox's own engine. How many rows there are is said in the variable
+`CANNED`, as JSON.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from dstream_sandbox.sqlserver.errors import SqlError
-from dstream_sandbox.sqlserver.results import Done, EnvChange, Item, RowSet
+from dstream_sandbox.sqlserver.engine.server import Server
+from dstream_sandbox.sqlserver.main import run
+from dstream_sandbox.sqlserver.results import Item, RowSet
+from dstream_sandbox.sqlserver.seam import Session
 from dstream_sandbox.sqlserver.tds.encode import Encoder
 from dstream_sandbox.sqlserver.tds.response import Response
 from dstream_sandbox.sqlserver.types import SqlType
-from mssql.canned_catalog import CHANGE_TABLE, catalog_answers
-from mssql.canned_rows import (
-    CHANGE_COLUMNS,
-    OWN_COLUMNS,
-    PER_TRANSACTION,
-    Replay,
-    lsn_of,
-    number_behind,
-    transaction_of,
-)
+from mssql.canned_rows import CHANGE_COLUMNS, OWN_COLUMNS, PER_TRANSACTION, Numbering, Pages, Replay
 
 SETTINGS = "CANNED"
-_CHANGES = re.compile(
-    rf"SELECT TOP \((\d+)\) .* FROM \[cdc\]\.\[{CHANGE_TABLE}\] AS c .* WHERE (.*) ORDER BY", re.DOTALL
+SET_UP = (
+    "CREATE DATABASE bench",
+    "USE bench",
+    "ALTER DATABASE bench SET ALLOW_SNAPSHOT_ISOLATION ON",
+    "EXEC sys.sp_cdc_enable_db",
+    """CREATE TABLE dbo.Orders (Id int NOT NULL PRIMARY KEY, Customer nvarchar(40) NOT NULL, Amount decimal(18, 2) NOT NULL,
+    Placed datetime2(3) NOT NULL, Note varchar(100), Paid bit NOT NULL)""",
+    "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'Orders', @role_name = NULL",
 )
+_CHANGES = re.compile(r"SELECT TOP \((\d+)\) .* FROM \[cdc\]\.\[dbo_Orders_CT\] AS c .* WHERE (.*) ORDER BY", re.DOTALL)
 _ROWS = re.compile(
     r"SELECT TOP \((\d+)\) .*\sFROM \[dbo\]\.\[Orders\] AS t(?:\sWHERE t\.\[Id\] > CAST\((\d+) AS int\))?", re.DOTALL
 )
 _LITERAL = re.compile(r"0x([0-9a-fA-F]+)")
 _OPERATION = re.compile(r"\[__\$operation\] > (\d+)")
-_SILENT = re.compile(r"USE |SET |IF @@TRANCOUNT > 0 ROLLBACK|COMMIT TRANSACTION|ROLLBACK TRANSACTION", re.IGNORECASE)
 
 
 def _write_rows(self: Response, rows: Any, encoders: Sequence[Encoder]) -> int:
@@ -54,115 +53,94 @@ Response.write_rows = _write_rows  # type: ignore[method-assign]  # rows that ar
 
 
 class CannedSession:
-    """One client's session.
+    """One client's session: the sandbox's own, but for the statements that read rows.
 
     Args:
         server: the engine.
-        spid: its number.
-        database: its database.
+        session: what answers everything else.
     """
 
-    def __init__(self, server: CannedServer, spid: int, database: str):
+    def __init__(self, server: CannedServer, session: Session):
         self._server = server
-        self._transactions = itertools.count(1)
-        self.spid = spid
-        self.database_name = database
+        self._session = session
+
+    @property
+    def spid(self) -> int:
+        """The session's number."""
+        return self._session.spid
+
+    @property
+    def database_name(self) -> str:
+        """The current database."""
+        return self._session.database_name
 
     def execute(
         self, text: str, parameters: Mapping[str, tuple[SqlType, Any]] | None = None, outputs: Collection[str] = ()
     ) -> Iterator[Item]:
-        """Answers one of the statements that it knows."""
+        """Replays rows, or has the engine answer."""
         if (result := self._server.answer(text)) is not None:
             yield result
-        elif text.startswith("BEGIN TRANSACTION"):
-            yield EnvChange("begin", next(self._transactions))
-            yield Done(None, "")
-        elif _SILENT.match(text):
-            yield Done(None, "set")
         else:
-            raise SqlError(50001, f"canned: unknown statement {text[:400]}")
+            yield from self._session.execute(text, parameters, outputs)
 
     def cancel(self) -> None:
-        """Nothing runs for long."""
+        """See `seam.Session`."""
+        self._session.cancel()
 
     def reset(self) -> None:
-        """Nothing to put back."""
+        """See `seam.Session`."""
+        self._session.reset()
 
     def close(self) -> None:
-        """Nothing to give up."""
+        """See `seam.Session`."""
+        self._session.close()
 
 
-class CannedServer:
-    """The engine; see `seam.Server`.
+class CannedServer(Server):
+    """The sandbox's engine with the database `bench`, whose table `dbo.Orders` seems to have rows and changes.
 
     Args:
-        user: taken as it is.
-        password: not asked for: it listens on loopback for the length of a benchmark.
-        settings: what else the process was told; not used.
+        user: the administrator.
+        password: of the administrator.
+        settings: what else the process was told.
     """
 
     def __init__(self, user: str = "sa", password: str = "", **settings: Any):
+        super().__init__(user, password, **settings)
         given = json.loads(os.environ.get(SETTINGS, "{}"))
         self._kind = str(given.get("kind", "mixed"))
         self._rows = int(given.get("rows", 100_000))
-        self._spids = itertools.count(51)
-        self._catalog = catalog_answers(lsn_of(self._rows // PER_TRANSACTION - 1), lsn_of(-1))
-        self.on_kill: Callable[[int], object] | None = None
+        session = super().login(user, password, "", "benchmark", "")
+        for statement in SET_UP:
+            run(session.execute(statement))
+        self.fabricate("bench", "dbo.Orders", self._rows, PER_TRANSACTION)
+        newest = next(item for item in session.execute("SELECT sys.fn_cdc_get_max_lsn()") if isinstance(item, RowSet))
+        self._numbers = Numbering.ending(next(iter(newest.rows))[0], self._rows)
+        self._pages = Pages(self._numbers)
+        session.close()
 
-    def login(self, user: str, password: str, database: str, application: str, host: str) -> CannedSession:
-        """A new session, whoever asks."""
-        return CannedSession(self, next(self._spids), database or "master")
+    def login(self, user: str, password: str, database: str, application: str, host: str) -> Any:
+        """A new session that replays rows."""
+        return CannedSession(self, super().login(user, password, database, application, host))
 
     def answer(self, text: str) -> RowSet | None:
-        """The result of a query; None: it is none that is known."""
+        """The result of a query for rows; None: it is none."""
         if found := _CHANGES.match(text):
             start, end = self._range(found[2])
-            return RowSet(CHANGE_COLUMNS, Replay(self._kind, start, min(end, start + int(found[1]))))
+            end = min(end, start + int(found[1]))
+            return RowSet(CHANGE_COLUMNS, Replay(self._pages, self._kind, start, end))
         if found := _ROWS.match(text):
-            limit = int(found[1])
             start = int(found[2]) + 1 if found[2] else 0
-            return RowSet(OWN_COLUMNS, Replay("rows", start, min(self._rows, start + limit)))
-        made = self._catalog.get(text) or next(
-            (answer for marker, answer in self._catalog.items() if text.startswith(marker)), None
-        )
-        return None if made is None else made()
+            return RowSet(OWN_COLUMNS, Replay(self._pages, "rows", start, min(self._rows, start + int(found[1]))))
+        return None
 
     def _range(self, condition: str) -> tuple[int, int]:
         """The rows that a condition of the input on the change table's key means: one of its three forms."""
         literals = [bytes.fromhex(digits) for digits in _LITERAL.findall(condition)]
-        first = max(transaction_of(literals[0]) + 1, 0) * PER_TRANSACTION
+        first = self._numbers.rows_upto(literals[0])
         if "[__$start_lsn] >" in condition:
-            return first, min((transaction_of(literals[1]) + 1) * PER_TRANSACTION, self._rows)
+            return first, min(self._numbers.rows_upto(literals[1]), self._rows)
         operation = _OPERATION.search(condition)
         if operation is None:  # later statements of the transaction: each has one only
             return 0, 0
-        return min(number_behind(literals[1], int(operation[1])), first), first
-
-    def kill(self, spid: int) -> bool:
-        """There is nobody to kill."""
-        return False
-
-    def capture_job(self, action: str, database: str = "") -> None:
-        """There is none."""
-
-    def cleanup(self, database: str = "", instance: str = "", keep_from: bytes | None = None) -> None:
-        """Everything stays."""
-
-    def fabricate(self, database: str, table: str, rows: int, per_transaction: int = 100) -> None:
-        """The rows are there from the start."""
-
-    def backup(self, database: str) -> str:
-        """Nothing is kept."""
-        return ""
-
-    def restore(self, token: str) -> None:
-        """Nothing was kept."""
-
-    def inject_capture_error(self, database: str, number: int = 22859, message: str = "") -> None:
-        """There are none."""
-
-    def set_clock(self, offset: float | None = None, time_zone: str | int | None = None) -> None:
-        """The clock is the machine's."""
-
-    def close(self) -> None:
-        """There are no threads."""
+        return min(self._numbers.behind(literals[1], int(operation[1])), first), first

@@ -10,19 +10,19 @@ import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from dstream_sandbox.sqlserver.results import Column
 from dstream_sandbox.sqlserver.tds.encode import Encoder
 from dstream_sandbox.sqlserver.types import SqlType
 
+Values: TypeAlias = Callable[[int, int], Sequence[bytes]]
+"""Gives the bytes of rows from one number up to another."""
+
 ROW_TOKEN = b"\xd1"
 PATTERN = 1000
 """Rows after which the values repeat, but for numbers and keys."""
 PER_TRANSACTION = 100
-FIRST_LSN = 0x0000002A << 48
-"""As number; each transaction is one block of the log further."""
-
 INSERTS = (2,) * 10
 MIXED = (2, 3, 4, 2, 1, 3, 4, 2, 1, 2)
 """Operations of ten rows: four inserts, two updates with the row before and after, two deletes."""
@@ -68,24 +68,42 @@ def change_values(number: int, operations: Sequence[int]) -> tuple[Any, ...]:
     return (*head, *own_values(number))
 
 
-def lsn_of(transaction: int) -> bytes:
-    """The log sequence number of a transaction, from 0."""
-    return (FIRST_LSN + (transaction + 1 << 16)).to_bytes(10, "big")
+@dataclass(frozen=True)
+class Numbering:
+    """How rows and log sequence numbers belong together: as the sandbox's `fabricate` has it.
 
+    Attributes:
+        base: before the first transaction, as number; each has one block of the log.
+    """
 
-def transaction_of(lsn: bytes) -> int:
-    """The transaction with this number; negative: before all of them."""
-    return (int.from_bytes(lsn, "big") - FIRST_LSN >> 16) - 1
+    base: int
 
+    @classmethod
+    def ending(cls, newest: bytes, rows: int) -> Numbering:
+        """The numbering in which the last transaction of so many rows commits at `newest`."""
+        return cls(int.from_bytes(newest, "big") - (rows // PER_TRANSACTION - 1 << 16) - 0xFFFF)
 
-def sequence_of(number: int) -> bytes:
-    """The log sequence number of a row."""
-    return (FIRST_LSN + number).to_bytes(10, "big")
+    def lsns(self, start: int, end: int) -> list[bytes]:
+        """`__$start_lsn` of the rows from one number up to another."""
+        return [
+            (self.base + (number // PER_TRANSACTION << 16) + 0xFFFF).to_bytes(10, "big") for number in range(start, end)
+        ]
 
+    def sequences(self, start: int, end: int) -> list[bytes]:
+        """`__$seqval` of the rows."""
+        return [
+            (self.base + (number // PER_TRANSACTION << 16) + number % PER_TRANSACTION + 1).to_bytes(10, "big")
+            for number in range(start, end)
+        ]
 
-def number_behind(sequence: bytes, operation: int) -> int:
-    """The row that follows the one with this number and operation; perhaps more than there are."""
-    return int.from_bytes(sequence, "big") - FIRST_LSN + 1 + (operation == 4)
+    def rows_upto(self, lsn: bytes) -> int:
+        """How many rows committed at this number or before."""
+        return max(int.from_bytes(lsn, "big") - self.base + 1 >> 16, 0) * PER_TRANSACTION
+
+    def behind(self, sequence: bytes, operation: int) -> int:
+        """The row that follows the one with this number and operation; perhaps more than there are."""
+        block, place = divmod(int.from_bytes(sequence, "big") - self.base, 1 << 16)
+        return block * PER_TRANSACTION + min(place, PER_TRANSACTION) + (operation == 4)
 
 
 @dataclass(frozen=True)
@@ -100,15 +118,7 @@ class Slot:
 
     column: int
     width: int
-    values: Callable[[int, int], Sequence[bytes]]
-
-
-def _lsns(start: int, end: int) -> Sequence[bytes]:
-    return [lsn_of(number // PER_TRANSACTION) for number in range(start, end)]
-
-
-def _sequences(start: int, end: int) -> Sequence[bytes]:
-    return [sequence_of(number) for number in range(start, end)]
+    values: Values
 
 
 def _keys(start: int, end: int) -> Sequence[bytes]:
@@ -116,22 +126,26 @@ def _keys(start: int, end: int) -> Sequence[bytes]:
     return [packed[at : at + 4] for at in range(0, len(packed), 4)]
 
 
-def _paired(values: Callable[[int, int], Sequence[bytes]]) -> Callable[[int, int], Sequence[bytes]]:
+def _paired(values: Values) -> Values:
     """The row after an update has the numbers of the row before it."""
 
     def of_pairs(start: int, end: int) -> Sequence[bytes]:
-        found = list(values(start - 1, end))
-        return [found[number - start + (MIXED[number % 10] != 4)] for number in range(start, end)]
+        first = max(start - 1, 0)
+        found = values(first, end)
+        return [found[number - first - (MIXED[number % 10] == 4)] for number in range(start, end)]
 
     return of_pairs
 
 
-LSN_SLOT = Slot(0, 10, _lsns)
-SLOTS = {
-    "inserts": (LSN_SLOT, Slot(2, 10, _sequences), Slot(7, 4, _keys)),
-    "mixed": (LSN_SLOT, Slot(2, 10, _paired(_sequences)), Slot(7, 4, _paired(_keys))),
-    "rows": (Slot(0, 4, _keys),),
-}
+def slots_of(kind: str, numbers: Numbering) -> tuple[Slot, ...]:
+    """What is put into rows of a kind."""
+    if kind == "rows":
+        return (Slot(0, 4, _keys),)
+    sequences: Values = numbers.sequences
+    keys: Values = _keys
+    if kind == "mixed":
+        sequences, keys = _paired(sequences), _paired(keys)
+    return Slot(0, 10, numbers.lsns), Slot(2, 10, sequences), Slot(7, 4, keys)
 
 
 class Template:
@@ -170,17 +184,41 @@ class Template:
         return b"".join(pieces)
 
 
+class Pages:
+    """The templates of `rows`, `inserts` and `mixed`, made when they are first asked for.
+
+    Args:
+        numbers: the numbering.
+    """
+
+    def __init__(self, numbers: Numbering):
+        self._numbers = numbers
+        self._templates: dict[str, Template] = {}
+
+    def template(self, kind: str, encoders: Sequence[Encoder]) -> Template:
+        """The template of a kind; for the version of the protocol that the first client speaks."""
+        if kind not in self._templates:
+            operations = MIXED if kind == "mixed" else INSERTS
+            values = [
+                own_values(number) if kind == "rows" else change_values(number, operations) for number in range(PATTERN)
+            ]
+            self._templates[kind] = Template(values, slots_of(kind, self._numbers), encoders)
+        return self._templates[kind]
+
+
 class Replay:
     """Rows of a result, known by number: what the wire gets instead of values.
 
     Args:
-        kind: which template.
+        pages: the templates.
+        kind: which of them.
         start: the first row.
         end: behind the last row.
     """
 
-    def __init__(self, kind: str, start: int, end: int):
-        self.kind = kind
+    def __init__(self, pages: Pages, kind: str, start: int, end: int):
+        self._pages = pages
+        self._kind = kind
         self.start = start
         self.end = max(end, start)
 
@@ -188,27 +226,9 @@ class Replay:
         raise TypeError("these rows have no values, only bytes")
 
     def blocks(self, encoders: Sequence[Encoder]) -> Iterator[bytes]:
-        """The rows as they go over the wire, a thousand at a time.
-
-        Args:
-            encoders: of the columns; used the first time only, since all clients speak the same version here.
-        """
-        template = template_of(self.kind, encoders)
+        """The rows as they go over the wire, a thousand at a time."""
+        template = self._pages.template(self._kind, encoders)
         ends = range(self.start - self.start % PATTERN + PATTERN, self.end, PATTERN)
         for start, end in itertools.pairwise((self.start, *ends, self.end)):
             if start < end:
                 yield template.bytes_of(start, end)
-
-
-_TEMPLATES: dict[str, Template] = {}
-
-
-def template_of(kind: str, encoders: Sequence[Encoder]) -> Template:
-    """The template `rows`, `inserts` or `mixed`; made once."""
-    if kind not in _TEMPLATES:
-        operations = MIXED if kind == "mixed" else INSERTS
-        values = [
-            own_values(number) if kind == "rows" else change_values(number, operations) for number in range(PATTERN)
-        ]
-        _TEMPLATES[kind] = Template(values, SLOTS[kind], encoders)
-    return _TEMPLATES[kind]

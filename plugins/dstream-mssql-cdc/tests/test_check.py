@@ -12,6 +12,7 @@ from dstream_mssql_cdc.catalog.checks import check_source, require_readable
 from dstream_mssql_cdc.catalog.patterns import TableSelection
 from dstream_mssql_cdc.connection.errors import SetupError
 from dstream_mssql_cdc.position import LAST, ChangePosition, TablePosition
+from dstream_mssql_cdc.shared_tables import checkpoint_tables
 from dstream_mssql_cdc.sql import quoted
 
 
@@ -26,16 +27,16 @@ def ready(server: TestServer) -> TestServer:
     return server
 
 
-def require(server: TestServer, *tables: str) -> None:
+def require(server: TestServer, *tables: str, **options: object) -> None:
     connection = server.connect()
     try:
-        require_readable(connection, TableSelection(tables))
+        require_readable(connection, TableSelection(tables), server.options(**options))
     finally:
         connection.close()
 
 
 def check(server: TestServer, positions: dict[str, TablePosition] | None = None, **options: object) -> Result:
-    return check_source(server.options(**options), "test", positions=positions)
+    return check_source(server.options(**options), "test", positions=lambda _: positions or {})
 
 
 def findings(result: Result, state: str) -> dict[str, str]:
@@ -124,7 +125,7 @@ def test_a_database_without_change_data_capture(host: TestServer) -> None:
     try:
         connection = host.connect(database="plain_one")
         with pytest.raises(SetupError) as caught:
-            require_readable(connection, TableSelection(["Orders"]))
+            require_readable(connection, TableSelection(["Orders"]), host.options())
         connection.close()
         result = check_source(host.options(database="plain_one"), "test")
     finally:
@@ -184,7 +185,79 @@ def test_a_checkpoint_table_that_may_not_be_made(ready: TestServer, limited: Tes
 
     error = findings(check(limited, tables=["Orders"], checkpoint="table"), "error")["checkpoint table"]
     assert "GRANT CREATE TABLE" in error
-    assert "will be made" in findings(check(ready, tables=["Orders"], checkpoint="table"), "ok")["checkpoint table"]
+    assert "to be made" in findings(check(ready, tables=["Orders"], checkpoint="table"), "ok")["checkpoint table"]
+
+
+def checkpoint_error(server: TestServer, **options: object) -> str:
+    return findings(check(server, tables=["Orders"], **options), "error").get("checkpoint table", "")
+
+
+def test_every_table_that_a_run_would_write(ready: TestServer, limited: TestServer) -> None:
+    user = quoted(limited.settings.user or "")
+    sql(ready, f"GRANT SELECT ON SCHEMA::cdc TO {user}; GRANT SELECT ON dbo.Orders TO {user}")
+    tables = checkpoint_tables("keep.cdc_offsets")
+    place: dict[str, object] = {"checkpoint": "table", "checkpoint_table": "keep.cdc_offsets"}
+    assert f"CREATE SCHEMA [keep] AUTHORIZATION {user}" in checkpoint_error(limited, **place)
+    sql(ready, "CREATE SCHEMA keep")
+    try:
+        for table in (tables.offsets, tables.positions):
+            sql(ready, tables.definition(table))
+        sql(ready, f"GRANT SELECT ON SCHEMA::keep TO {user}; GRANT INSERT, UPDATE ON {tables.offsets} TO {user}")
+        error = checkpoint_error(limited, **place)
+        assert f"may not INSERT, UPDATE on {tables.positions}" in error
+        assert f"on {tables.offsets}" not in error
+        sql(ready, f"GRANT INSERT, UPDATE ON {tables.positions} TO {user}")
+        assert checkpoint_error(limited, **place) == ""
+        locks = {"type": "sqlserver"}
+        assert f"{tables.copies} not there" in checkpoint_error(limited, lock_config=locks, **place)
+        sql(ready, f"ALTER TABLE {tables.offsets} DROP COLUMN last_seq")
+        assert f"ALTER TABLE {tables.offsets} ADD last_seq" in checkpoint_error(limited, **place)
+    finally:
+        for table in (tables.offsets, tables.positions):
+            sql(ready, f"DROP TABLE {table}")
+
+
+def test_the_go_providers_table_counts_where_it_has_rows(ready: TestServer, limited: TestServer) -> None:
+    user = quoted(limited.settings.user or "")
+    sql(ready, f"GRANT SELECT ON SCHEMA::cdc TO {user}; GRANT SELECT ON dbo.Orders TO {user}")
+    tables = checkpoint_tables("dbo.cdc_offsets")
+    sql(ready, tables.definition(tables.offsets))
+    try:
+        sql(ready, f"GRANT SELECT ON {tables.offsets} TO {user}")
+        assert checkpoint_error(limited) == ""
+        sql(ready, f"INSERT {tables.offsets} (table_name) VALUES (N'Orders')")
+        error = checkpoint_error(limited)
+        assert f"may not INSERT, UPDATE on {tables.offsets}" in error
+        assert f"{tables.positions} not there" in error
+        at_home = check_source(limited.options(tables=["Orders"]), "test", kept_in_file=True)
+        assert "checkpoint table" not in findings(at_home, "error")
+    finally:
+        sql(ready, f"DROP TABLE {tables.offsets}")
+
+
+def test_columns_that_are_not_read_need_no_right(ready: TestServer, limited: TestServer) -> None:
+    user = quoted(limited.settings.user or "")
+    sql(ready, "CREATE TABLE dbo.People (Id int PRIMARY KEY, Name nvarchar(9), Ssn char(9))")
+    enable(ready, "dbo", "People")
+    columns = "[__$start_lsn], [__$seqval], [__$operation], [__$update_mask], [__$command_id]"
+    sql(ready, f"GRANT SELECT ON dbo.People (Id, Name) TO {user}")
+    for name in ("change_tables", "captured_columns", "lsn_time_mapping"):
+        sql(ready, f"GRANT SELECT ON cdc.{name} TO {user}")
+    sql(ready, f"GRANT SELECT ON cdc.dbo_People_CT ({columns}, Id, Name) TO {user}")
+    with pytest.raises(ConfigurationError) as caught:
+        require(limited, "People")
+    assert caught.value.code == "mssql/permission"
+    assert "the changes of dbo.People and the rows of dbo.People" in caught.value.message
+    for options in ({"columns": {"exclude": ["Ssn"]}}, {"columns": {"include": ["People.Name"]}}):
+        require(limited, "People", **options)
+        assert findings(check(limited, tables=["People"], **options), "error") == {}
+    sql(ready, f"REVOKE SELECT ON cdc.lsn_time_mapping FROM {user}")
+    with pytest.raises(ConfigurationError) as caught:
+        require(limited, "People", columns={"exclude": ["Ssn"]})
+    assert "cdc.lsn_time_mapping" in caught.value.message
+    require(limited, "People", columns={"exclude": ["Ssn"]}, envelope="original")
+    for name in ("change_tables", "captured_columns"):
+        sql(ready, f"REVOKE SELECT ON cdc.{name} FROM {user}")
 
 
 @pytest.mark.skipif("os.environ.get('DSTREAM_TEST_MSSQL')", reason="reads the server's journal of statements")

@@ -122,6 +122,9 @@ class FakeServer:
     def inject_capture_error(self, database: str, number: int = 22859, message: str = "") -> None:
         self.command("capture error", database, number, message)
 
+    def set_database_state(self, database: str, state: str) -> None:
+        self.command("database state", database, state)
+
     def set_clock(self, offset: float | None = None, time_zone: str | int | None = None) -> None:
         self.command("clock", offset, time_zone)
 

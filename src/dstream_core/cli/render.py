@@ -222,7 +222,9 @@ def diagnostic_lines(item: Diagnostic, *, color: bool) -> Iterable[str]:
     if item.excerpt:
         yield from (f"    {line}" for line in item.excerpt.splitlines())
     if item.hint:
-        yield f"  hint: {item.hint}"
+        first, *others = item.hint.splitlines()
+        yield f"  hint: {first}"
+        yield from (f"    {line}" for line in others)
 
 
 def _is_terminal(descriptor: int) -> bool:

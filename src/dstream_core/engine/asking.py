@@ -131,13 +131,19 @@ def refused(project: Project, block: ProviderBlock, error: RefusedError) -> Diag
 
 
 def option_diagnostic(
-    project: Project, block: ProviderBlock, path: tuple[str | int, ...], message: str, hint: str | None, code: str
+    project: Project,
+    block: ProviderBlock,
+    path: tuple[str | int, ...],
+    message: str,
+    hint: str | None,
+    code: str,
+    severity: str = "error",
 ) -> Diagnostic:
     """A diagnostic about one option of a block."""
     by_name = code in ("options/unknown", "options/twice")
     where = block.name_place_of(path) if by_name else block.place_of(path)
     text = f"{block.reference}: {_about(_option_name(path), message, code)}"
-    return Diagnostic(code, text, where, hint, excerpt(project.source, where))
+    return Diagnostic(code, text, where, hint, excerpt(project.source, where), severity)
 
 
 def _about(name: str, message: str, code: str) -> str:

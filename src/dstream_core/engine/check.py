@@ -45,6 +45,7 @@ def check(request: Request, task_name: str, front: Front) -> list[Checked]:
         item
         for role in ROLES
         for item in option_diagnostics(prepared.project, prepared.block(role), prepared.provider(role))
+        if item.severity == "error"  # of what is odd, the provider itself tells
     ]
     if problems:
         raise DiagnosticsError(problems)

@@ -73,7 +73,7 @@ def option_diagnostics(project: Project, block: ProviderBlock, provider: Resolve
     except DStreamError as error:
         return [diagnostic(project, error, block.where)]
     return [
-        option_diagnostic(project, block, item.path, item.message, item.hint, item.code)
+        option_diagnostic(project, block, item.path, item.message, item.hint, item.code, item.severity)
         for item in problems
         # an option that was written but could not be evaluated has its own diagnostic
         if not (item.code == "options/missing" and item.path in block.name_places)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -30,13 +30,15 @@ class OptionProblem:
         path: where, in the names that the user wrote: `("queue", "maxSize")`, list items by index.
         message: what is wrong; holds no value.
         hint: the nearest right name, if a name is wrong.
-        code: `options/unknown`, `options/missing`, `options/twice` or `options/invalid`.
+        code: `options/unknown`, `options/missing`, `options/twice`, `options/invalid` or, of warnings, `options/odd`.
+        severity: a warning stops nothing.
     """
 
     path: Path
     message: str
     hint: str | None = None
     code: str = "options/invalid"
+    severity: Literal["error", "warning"] = "error"
 
     def document(self) -> dict[str, Any]:
         """As the handshake carries it."""
@@ -48,14 +50,18 @@ class OptionProblem:
 
 @dataclass(frozen=True)
 class CheckedOptions(Generic[Model]):
-    """The outcome of `validate_options`: an instance, or the problems."""
+    """The outcome of `validate_options`: an instance and what is odd about it, or the problems."""
 
     instance: Model | None
     problems: tuple[OptionProblem, ...] = ()
+    warnings: tuple[OptionProblem, ...] = ()
 
 
 def validate_options(model: type[Model], config: Mapping[str, Any]) -> CheckedOptions[Model]:
     """Checks options against a model.
+
+    A model whose options can be valid and odd says so by a method `option_warnings()`, which gives pairs of an option's
+    name and a message; `dstream lint` shows them.
 
     Args:
         model: the provider's options.
@@ -75,7 +81,15 @@ def validate_options(model: type[Model], config: Mapping[str, Any]) -> CheckedOp
         return CheckedOptions(None, (*names.problems, *problems))
     if names.problems:
         return CheckedOptions(None, tuple(names.problems))
-    return CheckedOptions(instance)
+    return CheckedOptions(instance, warnings=tuple(_warnings(names, instance)))
+
+
+def _warnings(names: _Names, instance: BaseModel) -> Iterator[OptionProblem]:
+    tell = getattr(instance, "option_warnings", None)
+    for name, message in tell() if callable(tell) else ():
+        field = type(instance).model_fields.get(name)
+        path = names.written((name if field is None else _input_key(name, field),))
+        yield OptionProblem(path, message, code="options/odd", severity="warning")
 
 
 def options_schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -16,11 +16,14 @@ from dstream_core.providers.resolution import Resolved
 def option_problems(provider: Resolved, config: Mapping[str, Any]) -> tuple[OptionProblem, ...]:
     """What is wrong with options, by the plugin's model or the manifest's JSON Schema; nothing if neither is known.
 
+    Warnings, of the plugin's model, are given only if there is no error.
+
     Raises:
         ProviderError: the model cannot be imported.
     """
     if provider.options is not None:
-        return validate_options(options_model(provider.options, provider.name), config).problems
+        checked = validate_options(options_model(provider.options, provider.name), config)
+        return checked.problems or checked.warnings
     if provider.schema is not None:
         from dstream_core.providers.json_schema import schema_problems  # noqa: PLC0415  jsonschema: for manifests only
 

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dstream_core.api import TemporaryError
-from dstream_mssql_cdc.catalog.values import CaptureInstance, Column, Database, Table
-from dstream_mssql_cdc.change_query import OPERATION, ChangeQuery, Statement
+from dstream_mssql_cdc.catalog.values import CaptureInstance, Database, Table
+from dstream_mssql_cdc.change_query import OPERATION, OWN, ChangeQuery, Statement
 from dstream_mssql_cdc.commit_time import CommitClock
 from dstream_mssql_cdc.config import MssqlCdcOptions
+from dstream_mssql_cdc.connection.connection import Weigh
 from dstream_mssql_cdc.envelopes import ChangeEncoder, EncodedRows, Row
 from dstream_mssql_cdc.position import ChangePosition
 from dstream_mssql_cdc.update_facts import BEFORE
@@ -20,16 +21,12 @@ from dstream_mssql_cdc.values.columns import plan_columns
 
 FETCHED_ROWS = 1000
 """Rows taken from the connection at once, at most: more are not faster."""
-FETCHED_BYTES = 1024 * 1024
-"""Bytes of lines that they make, about."""
-LARGE_VALUE = 8192
-"""What a `(max)` value is taken for until rows were seen."""
 
 
 class RowSource(Protocol):
     """What a page needs of a connection."""
 
-    def rows(self, sql: str, *parameters: Any, size: int) -> Iterator[list[Row]]:
+    def rows(self, sql: str, *parameters: Any, size: int, weigh: Weigh | None) -> Iterator[list[Row]]:
         """The rows in portions; closing the iterator gives up the rest."""
 
 
@@ -84,7 +81,7 @@ class ChangeReader:
         self._query = ChangeQuery(instance, plan.expressions("c", options), before_images=self._images, facts=whole)
         clock = clock or CommitClock(database.utc_offset_minutes)
         self._encoder = ChangeEncoder(database, table, instance, plan, options, clock)
-        self._row_bytes = float(200 + sum(declared_bytes(each.column) for each in plan.read))
+        self._weigh = plan.weigher(OWN)
         self._name = table.qualified
 
     def read(
@@ -129,7 +126,9 @@ class ChangeReader:
         """Rows of one statement as lines, with how many rows were taken for them from the server."""
         ahead: list[Row] = []
         taken = 0
-        portions: Any = connection.rows(statement.text, limit, *statement.parameters, size=self._fetch_size)
+        portions: Any = connection.rows(
+            statement.text, limit, *statement.parameters, size=FETCHED_ROWS, weigh=self._weigh
+        )
         with closing(portions) as fetches:
             for fetched in fetches:
                 taken += len(fetched)
@@ -138,8 +137,8 @@ class ChangeReader:
                 ahead = [rows[-1]] if rows[-1][OPERATION] == BEFORE else []
                 complete = rows[:-1] if ahead else rows
                 encoded = self._encoder.encode(complete, epoch) if complete else None
-                if encoded is not None:
-                    self._row_bytes = len(encoded.lines) / len(complete)
+                if encoded is not None and not encoded.count:
+                    encoded = None  # nothing but first halves of updates
                 yield encoded, len(fetched)
         if ahead and taken < limit:
             raise TemporaryError(
@@ -147,15 +146,6 @@ class ChangeReader:
                 code="mssql/half-update",
                 hint="the cleanup job may just have taken it; the table is read again",
             )
-
-    @property
-    def _fetch_size(self) -> int:
-        return max(1, min(FETCHED_ROWS, int(FETCHED_BYTES / self._row_bytes)))
-
-
-def declared_bytes(column: Column) -> int:
-    """Bytes of a value, about, going by its type."""
-    return LARGE_VALUE if column.max_length < 0 else min(max(column.max_length, 16), LARGE_VALUE)
 
 
 def _block(encoded: EncodedRows, rows: int) -> ChangeBlock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -196,6 +197,11 @@ class MssqlCdcOptions(ReadingOptions, SnapshotOptions, EnvelopeOptions, TableOpt
     lock_config: LockOptions = Field(
         default_factory=LockOptions, description="Who may read a table when several copies of a task run."
     )
+
+    def option_warnings(self) -> Iterator[tuple[str, str]]:
+        """What is odd about the connection string, for `dstream lint`."""
+        for text in connection_settings(self).warnings:
+            yield "db_connection_string", text[:1].upper() + text[1:]
 
     @field_validator("checkpoint_table")
     @classmethod

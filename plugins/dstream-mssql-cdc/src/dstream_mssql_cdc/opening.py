@@ -84,7 +84,7 @@ def open_source(context: InputContext[MssqlCdcOptions]) -> Opened:
     pool = ConnectionPool(chosen.settings, options.max_connections)
     try:
         with pool.lend("start") as connection:
-            database = require_readable(connection, selection, rows=options.snapshot != "never")
+            database = require_readable(connection, selection, options)
     except BaseException:
         pool.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from dstream_core.api import (
     Checkpoint,
@@ -17,6 +18,7 @@ from dstream_core.api import (
 from dstream_mssql_cdc.catalog.checks import check_source
 from dstream_mssql_cdc.catalog.discover import discover
 from dstream_mssql_cdc.catalog.patterns import TableSelection
+from dstream_mssql_cdc.catalog.values import Database
 from dstream_mssql_cdc.config import MssqlCdcOptions
 from dstream_mssql_cdc.connection.choosing import connection_settings
 from dstream_mssql_cdc.connection.connect import connect
@@ -49,16 +51,24 @@ class MssqlCdc:
     @hookimpl
     def dstream_check(self, context: Context[MssqlCdcOptions]) -> Result:
         """Everything that would stop a run, one finding a line; nothing is changed."""
-        return check_source(context.options, context.task, positions=_stored(context))
+        positions = partial(_stored, context)
+        return check_source(context.options, context.task, positions=positions, kept_in_file=_kept_in_file(context))
 
 
-def _stored(context: Context[MssqlCdcOptions]) -> dict[str, TablePosition]:
+def _kept_in_file(context: Context[MssqlCdcOptions]) -> bool:
+    try:
+        return bool(State(context.state_dir, context.provider, context.task).partitions())
+    except ConfigurationError:  # the file cannot be read, which a run will say
+        return True
+
+
+def _stored(context: Context[MssqlCdcOptions], database: Database) -> dict[str, TablePosition]:
     """The positions in the state directory, as far as they can be read: what is wrong with them a run will say."""
     state = State(context.state_dir, context.provider, context.task)
     positions = {}
     try:
         for name in state.partitions():
-            positions[name] = TablePosition.parse(state.resume(partition=name))
+            positions[name] = TablePosition.parse(state.resume(database.guid, name))
     except (ConfigurationError, ValueError):
         return {}
     return positions

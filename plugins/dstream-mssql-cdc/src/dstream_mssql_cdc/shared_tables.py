@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dstream_core.api import ConfigurationError, DStreamError, TemporaryError
 from dstream_mssql_cdc.catalog import remedies
 from dstream_mssql_cdc.catalog.names import parse_pattern
+from dstream_mssql_cdc.catalog.rights import user_name
+from dstream_mssql_cdc.connection.answers import answer
 from dstream_mssql_cdc.connection.connect import Connection
+from dstream_mssql_cdc.connection.errors import StatementError
 from dstream_mssql_cdc.sql import doubled, qualified, quoted
 
 LONGEST_TASK = 100
 AT_ONCE = 100
 OBJECT = "SELECT OBJECT_ID(%s)"
-COLUMNS = "SELECT name FROM sys.columns WHERE object_id = OBJECT_ID(%s)"
+ANY_ROW = "SELECT COUNT(*) FROM {table} WHERE 1 = 0"
+HAS_SEQUENCE = "SELECT COUNT(last_seq) FROM $offsets WHERE 1 = 0"
 OFFSETS_TABLE = """CREATE TABLE $offsets (
     table_name nvarchar(255) NOT NULL PRIMARY KEY,
     last_lsn varbinary(10) NULL,
@@ -44,6 +49,7 @@ COPIES_TABLE = """CREATE TABLE $copies (
     PRIMARY KEY (task, copy_name)
 )"""
 ADD_SEQUENCE = "ALTER TABLE $offsets ADD last_seq varbinary(10) NULL"
+KEEP_OUT = " WITH (UPDLOCK, HOLDLOCK)"
 # HOLDLOCK: two copies that begin at the same time must not both find it missing.
 ADD_ROW = """INSERT INTO $positions (task, table_name, database_guid, epoch, writer, generation, updated_at)
 SELECT %s, %s, %s, 0, '', 0, GETUTCDATE()
@@ -89,7 +95,12 @@ class CheckpointTables:
         statement = self.sql(ADD_ROW)
         for part in parts(names):
             values = [value for name in part for value in (task, name, guid, task, name)]
-            connection.execute("\n".join(statement for _ in part), *values)
+            try:
+                connection.execute("\n".join(statement for _ in part), *values)
+            except StatementError:
+                plain = statement.replace(KEEP_OUT, "")
+                for name in part:
+                    connection.execute(plain, task, name, guid, task, name)
 
     @property
     def _named(self) -> dict[str, str]:
@@ -103,7 +114,10 @@ class CheckpointTables:
 
     def exists(self, connection: Connection, table: str) -> bool:
         """Whether a table is there and may be seen."""
-        return connection.query(OBJECT, table)[0][0] is not None
+        found = answer(connection, OBJECT, table)
+        if found is None:  # a server without such a function
+            return answer(connection, ANY_ROW.format(table=table)) is not None
+        return found[0] is not None
 
     def ensure(self, connection: Connection, *tables: str) -> None:
         """Makes tables that are not there yet.
@@ -114,15 +128,25 @@ class CheckpointTables:
         missing = [table for table in tables if not self.exists(connection, table)]
         for table in missing:
             try:
-                connection.execute(self.definition(table))
+                self._make(connection, self.definition(table))
             except TemporaryError:
                 raise
             except DStreamError as error:
                 if self.exists(connection, table):
                     continue  # another copy was faster
                 raise self._refused(connection, missing, error) from None
-        if self.offsets in tables and "last_seq" not in self._columns(connection, self.offsets):
+        if self.offsets in tables and not self._has_sequence(connection):
             self._add_sequence(connection)
+
+    def _make(self, connection: Connection, definition: str) -> None:
+        """Makes a table; in plainer words where the server does not know them all."""
+        try:
+            connection.execute(definition)
+        except StatementError:
+            with_keys_only = re.sub(r" COLLATE \w+|,\s*PRIMARY KEY \([^)]*\)", "", definition)
+            if with_keys_only == definition:
+                raise
+            connection.execute(with_keys_only)
 
     def _add_sequence(self, connection: Connection) -> None:
         """Early versions of the Go provider had no such column; later ones add it as we do."""
@@ -132,18 +156,18 @@ class CheckpointTables:
         except TemporaryError:
             raise
         except DStreamError as error:
-            if "last_seq" not in self._columns(connection, self.offsets):
+            if not self._has_sequence(connection):
                 raise ConfigurationError(
                     f"{self.offsets} has no column last_seq, and it cannot be added: {error.message}",
                     code="mssql/checkpoint-table",
                     hint=f"as an owner of the database: {statement}",
                 ) from None
 
-    def _columns(self, connection: Connection, table: str) -> set[str]:
-        return {str(row[0]).lower() for row in connection.query(COLUMNS, table)}
+    def _has_sequence(self, connection: Connection) -> bool:
+        return answer(connection, self.shown(HAS_SEQUENCE)) is not None
 
     def _refused(self, connection: Connection, missing: list[str], error: DStreamError) -> ConfigurationError:
-        user = str(connection.query("SELECT USER_NAME()")[0][0])
+        user = user_name(connection)
         statements = [self.definition(table) for table in missing]
         statements += [f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {quoted(user)}" for table in missing]
         return ConfigurationError(

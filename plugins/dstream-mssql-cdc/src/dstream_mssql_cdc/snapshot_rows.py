@@ -56,6 +56,8 @@ class SnapshotEncoder:
         self._seen: dict[str, int] = {}
         self.select_list = plan.expressions("t", options)
         """The SQL expressions to select, for the table under the alias `t`; a `%` in them is not doubled."""
+        self.weigh = plan.weigher()
+        """What weighs a row, for tables whose rows may be large; else None."""
         self.has_key = bool(plan.full_key)
         """`key_of` can be asked."""
 
@@ -65,9 +67,19 @@ class SnapshotEncoder:
         Args:
             row: as `select_list` selects it; the table has a primary key.
         """
-        values = [self._plan.read[place].plain([row[place]])[0] for place in self._plan.full_key]
-        key: list[Any] = msgspec.json.decode(msgspec.json.encode(values))
-        return key
+        return self.key_in_json(self.keys([row])[0])
+
+    def keys(self, rows: Sequence[Row]) -> list[Row]:
+        """The primary keys of rows as the server gave them: all that is kept of rows that are on their way."""
+        places = self._plan.full_key
+        return [tuple(row[place] for place in places) for row in rows]
+
+    def key_in_json(self, key: Row) -> list[Any]:
+        """One of `keys` as `key_of` gives it."""
+        columns = (self._plan.read[place] for place in self._plan.full_key)
+        values = [column.plain([value])[0] for column, value in zip(columns, key, strict=True)]
+        written: list[Any] = msgspec.json.decode(msgspec.json.encode(values))
+        return written
 
     def forget(self) -> None:
         """Begins the count of equal rows again, as the snapshot begins again."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
-from dstream_mssql_cdc.change_query import LSN, MASK, OPERATION, SEQUENCE
+from dstream_mssql_cdc.change_query import LSN, MASK, OPERATION
 from dstream_mssql_cdc.values.columns import ColumnPlan, Values
 from dstream_mssql_cdc.values.types import OLD_LOB_TYPES
 
@@ -123,10 +123,13 @@ class UpdateFacts:
 
 
 def _pairs(columns: Sequence[Values]) -> list[bool]:
-    """For each row, whether it is an update whose image before is the row ahead of it."""
-    rows = list(zip(columns[OPERATION], columns[LSN], columns[SEQUENCE], strict=True))
+    """For each row, whether it is an update whose image before is the row ahead of it.
+
+    In the order of the full key nothing can stand between the two, since they have all of it but the operation in common.
+    """
+    rows = list(zip(columns[OPERATION], columns[LSN], strict=True))
     paired = [
-        operation == AFTER and before == BEFORE and lsn == before_lsn and sequence == before_sequence
-        for (before, before_lsn, before_sequence), (operation, lsn, sequence) in pairwise(rows)
+        operation == AFTER and before == BEFORE and lsn == before_lsn
+        for (before, before_lsn), (operation, lsn) in pairwise(rows)
     ]
     return [False, *paired]

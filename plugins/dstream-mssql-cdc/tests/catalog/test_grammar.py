@@ -11,7 +11,11 @@ from dstream_mssql_cdc.connection.diagnosis import DATABASE_STATE
 from dstream_mssql_cdc.connection.opening import BASE
 
 STATEMENTS = {
-    **{name: text for name, text in vars(queries).items() if name.isupper()},
+    **{
+        name: text
+        for name, text in vars(queries).items()
+        if name.isupper() and name[0] != "_" and isinstance(text, str)
+    },
     "SESSION": "; ".join(SESSION),
     "BASE": BASE,
     "DATABASE_STATE": DATABASE_STATE,
@@ -23,7 +27,7 @@ STATEMENTS = {
     "grant_change_tables": remedies.grant_change_tables("anna"),
     "grant_view_state": remedies.grant_view_state("anna"),
     "grant_create_table": remedies.grant_create_table("dbo", "anna"),
-    "grant_write": remedies.grant_write("dbo", "cdc_offsets", "anna"),
+    "make_schema": remedies.make_schema("keep", "anna"),
     "add_to_role": remedies.add_to_role("gate", "anna"),
 }
 

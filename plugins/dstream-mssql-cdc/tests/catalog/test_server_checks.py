@@ -76,6 +76,22 @@ def test_a_session_that_fails_is_no_finding() -> None:
         said(JOBS=BusyError("deadlock"))
 
 
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        ({"JOBS": []}, "on the primary: EXEC sys.sp_cdc_help_jobs"),
+        ({"JOBS": [job("capture")]}, "no cleanup job"),
+        ({"AGENT": [("Stopped",)]}, "the primary's counts"),
+        ({"NEWEST_ENTRY": [(NOW - timedelta(hours=1), NOW)]}, "on the primary: EXEC sys.sp_cdc_start_job"),
+    ],
+)
+def test_a_secondary_is_not_asked_for_the_primarys_jobs(answers: dict[str, Answer], text: str) -> None:
+    found = [each for each in said(replace(DATABASE, read_only=True), **answers) if each[1] != "ok"]
+    ((_, severity, said_of_it),) = found
+    assert severity == "warning"
+    assert text in said_of_it
+
+
 def test_azure_has_no_jobs() -> None:
     azure = replace(DATABASE, engine_edition=5)
     assert not any(subject in ("jobs", "retention", "SQL Server Agent") for subject, _, _ in said(azure))

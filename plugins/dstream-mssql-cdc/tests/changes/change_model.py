@@ -84,7 +84,7 @@ class ChangeTable:
         self._rows = list(rows)
         self.statements: list[str] = []
 
-    def rows(self, sql: str, *parameters: Any, size: int) -> Iterator[list[Row]]:
+    def rows(self, sql: str, *parameters: Any, size: int, weigh: object = None) -> Iterator[list[Row]]:
         """See `RowSource`."""
         self.statements.append(sql)
         assert sql.replace("%%", "").count("%s") == len(parameters)

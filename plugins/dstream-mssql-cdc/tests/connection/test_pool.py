@@ -56,6 +56,26 @@ def remote() -> Server:
     return Server()
 
 
+def test_who_wants_one_again_at_once_is_behind_those_who_wait(remote: Server) -> None:
+    pool = remote.pool(1)
+    order: list[str] = []
+
+    def borrow() -> None:
+        with pool.lend("other"):
+            order.append("other")
+
+    for _ in range(20):
+        with pool.lend("first"):
+            waiting = threading.Thread(target=borrow)
+            waiting.start()
+            while not pool.wanted:
+                time.sleep(0.001)
+        with pool.lend("again"):
+            order.append("again")
+        waiting.join(10)
+    assert order == ["other", "again"] * 20
+
+
 def test_a_session_is_used_again(remote: Server) -> None:
     pool = remote.pool(2)
     with pool.lend("one") as first:

@@ -12,8 +12,8 @@ from dstream_sandbox.sqlserver.client import SqlServerSandbox
 
 TABLES = checkpoint_tables("dbo.cdc_offsets")
 INSTANCE = "history"
-HISTORY = f"""SELECT table_name, epoch, writer, position FROM cdc.{INSTANCE}_CT WHERE __$operation IN (2, 4)
-ORDER BY __$start_lsn, __$command_id, __$seqval, __$operation"""  # noqa: S608  a constant
+HISTORY = f"""SELECT table_name, epoch, holder, writer, position FROM cdc.{INSTANCE}_CT WHERE __$operation IN (2, 4)
+ORDER BY __$start_lsn, __$command_id, __$seqval, __$operation"""
 HOLDERS = "SELECT table_name, holder, epoch FROM dbo.dstream_checkpoints"
 
 
@@ -21,7 +21,8 @@ HOLDERS = "SELECT table_name, holder, epoch FROM dbo.dstream_checkpoints"
 class _Row:
     epoch: int
     writer: str
-    marked: int
+    reader: str | None
+    """Who had the lease when the writer made its mark."""
     position: TablePosition
 
 
@@ -36,6 +37,8 @@ class CheckpointHistory:
     def __init__(self, server: SqlServerSandbox, database: str) -> None:
         self._control = server.control
         self._database = database
+        self.writes = 0
+        """How many `check` has seen."""
         self._control.sql(TABLES.definition(TABLES.positions), database)
         self._control.sql(
             "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'dstream_checkpoints', "
@@ -48,21 +51,21 @@ class CheckpointHistory:
         rows = self._control.sql(HOLDERS, self._database)
         return {name: (holder, int(epoch)) for name, holder, epoch in rows if holder is not None}
 
-    def check(self) -> int:
-        """No position ever went back, and none was stored under a lease once it was passed on; how many writes."""
+    def check(self) -> None:
+        """No position ever went back, and none was stored under a lease once it was passed on."""
         known: dict[str, _Row] = {}
         rows = self._control.sql(HISTORY, self._database)
-        for name, epoch, writer, text in rows:
+        for name, epoch, holder, writer, text in rows:
             position = TablePosition.parse(json.loads(text)) if text else TablePosition()
-            row = known.setdefault(name, _Row(0, "", 0, TablePosition()))
+            row = known.setdefault(name, _Row(0, "", None, TablePosition()))
             assert int(epoch) >= row.epoch, f"{name}: the epoch went back"
             if writer != row.writer:
-                row.marked = int(epoch)
+                row.reader = holder
             if position != row.position:
-                assert row.marked == int(epoch), f"{name}: stored under {row.marked} when {epoch} was taken"
+                assert holder in {row.reader, None}, f"{name}: stored by {row.reader} when {holder} had it"
                 assert_forward(name, row.position, position)
             row.epoch, row.writer, row.position = int(epoch), writer, position
-        return len(rows)
+        self.writes = len(rows)
 
 
 def assert_forward(name: str, before: TablePosition, after: TablePosition) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from destination import Destination, Place, place
+from writing import until
 
 from dstream_core.testing.in_flight import freeze_in_flight, members, thaw
 
@@ -62,10 +65,12 @@ class Replica:
         self._environment = os.environ | environment
         (folder / "dstream.hcl").write_text(CONFIGURATION.replace("$options", options))
         self._process: subprocess.Popen[bytes] | None = None
+        self.ended = False
         self.start()
 
     def start(self) -> None:
         """Begins, or begins again."""
+        self.ended = False
         with (self.folder / "run.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [Path(sys.executable).with_name("dstream"), "run", "copy"],
@@ -87,18 +92,44 @@ class Replica:
         """The end of its log."""
         return (self.folder / "run.log").read_text(errors="replace")[-3000:]
 
-    def freeze(self, chance: Any) -> dict[str, int]:
-        """Stops all of its processes at a moment when lines are between input and output; their numbers."""
+    def freeze(self, chance: random.Random) -> dict[str, int]:
+        """Stops all of its processes at a moment when lines are between input and output; their numbers.
+
+        The output stands still a little longer than the others, as if its destination were slow.
+        """
         for _ in range(ATTEMPTS):
-            time.sleep(chance.random() * 0.05)
             assert self.process.poll() is None, f"the run ended by itself:\n{self.log}"
             processes = members(self.process.pid)
-            if len(processes) == ROLES and freeze_in_flight(processes):
-                return processes
+            if len(processes) == ROLES:
+                os.kill(processes["output"], signal.SIGSTOP)
+                time.sleep(chance.random() * 0.2)
+                if freeze_in_flight(processes):
+                    return processes
+            time.sleep(0.02)
         raise AssertionError(f"there was no moment at which {self.folder.name} had lines on their way")
+
+    def kill(self, chance: random.Random) -> None:
+        """Ends the input, or all of its processes, at once and without a word, with lines on their way."""
+        processes = self.freeze(chance)
+        for pid in chance.choice([[processes["input"]], list(processes.values())]):
+            os.kill(pid, signal.SIGKILL)
+        thaw(processes.values())
+        self.process.wait(30)
+        self.ended = True
+
+    @property
+    def failed(self) -> bool:
+        """It ended by itself."""
+        return not self.ended and self.process.poll() is not None
+
+    @property
+    def runs(self) -> bool:
+        """Nobody has ended it."""
+        return not self.ended
 
     def stop(self) -> None:
         """Ends it as a service manager does."""
+        self.ended = True
         self.process.terminate()
         assert self.process.wait(60) == 0, self.log
 
@@ -114,10 +145,67 @@ class Replica:
                 self.process.wait()
 
 
-def kill(processes: Iterable[int]) -> None:
-    """At once, and without a word."""
-    for pid in processes:
-        os.kill(pid, signal.SIGKILL)
+class Watch(Protocol):
+    """Sees who has which table."""
+
+    def holders(self) -> dict[str, tuple[str, int]]:
+        """By table: who has it, with the epoch; those that nobody has are left out."""
+
+
+@dataclass
+class Group:
+    """Copies of one task; they are ended with it, and their logs shown if a test fails.
+
+    Attributes:
+        watch: sees who has which table.
+        tables: how many there are.
+        replicas: all that ever began.
+    """
+
+    watch: Watch
+    tables: int
+    replicas: list[Replica] = field(default_factory=list)
+
+    def begin(self, folder: Path, options: str, **environment: str) -> Replica:
+        """One more."""
+        self.replicas.append(Replica(folder, options, **environment))
+        return self.replicas[-1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for replica in self.replicas:
+            if kind is not None:
+                sys.stdout.write(f"{replica.folder.name}:\n{replica.log}\n")
+            replica.end()
+
+    def until(self, condition: Callable[[], Any], what: str) -> None:
+        """Also sees that no copy has ended by itself."""
+
+        def reached() -> bool:
+            for replica in self.replicas:
+                assert not replica.failed, replica.log
+            return bool(condition())
+
+        until(reached, what)
+
+    @property
+    def shares(self) -> list[int]:
+        """How many tables each has that has any."""
+        return sorted(Counter(holder for holder, _ in self.watch.holders().values()).values())
+
+    def wait_for_even_shares(self) -> None:
+        """Among those that run."""
+        whole, rest = divmod(self.tables, len(running := [each for each in self.replicas if each.runs]))
+        even = [whole] * (len(running) - rest) + [whole + 1] * rest
+        self.until(lambda: self.shares == even, f"even shares among {len(running)} copies")
+
+    def stop(self) -> None:
+        """All that run."""
+        for replica in self.replicas:
+            if replica.runs:
+                replica.stop()
 
 
 def where(line: dict[str, Any]) -> tuple[int, Place]:

@@ -17,7 +17,7 @@ from dstream_mssql_cdc.connection.pool import ConnectionPool
 from dstream_mssql_cdc.connection.settings import ConnectionSettings
 from dstream_mssql_cdc.leases.leases import NoLeases
 from dstream_mssql_cdc.position import LAST, ZERO, ChangePosition, TablePosition
-from dstream_mssql_cdc.shared_tables import CheckpointTables, checkpoint_tables
+from dstream_mssql_cdc.shared_tables import POSITIONS_TABLE, CheckpointTables, checkpoint_tables
 from dstream_mssql_cdc.sql import quoted
 
 TABLES = checkpoint_tables("dbo.cdc_offsets")
@@ -262,3 +262,28 @@ def test_without_the_right_to_make_tables_the_hint_has_the_statements(fresh: Tes
     connection = connect(replace(fresh.settings, user=name, password=password))
     TABLES.ensure(connection, TABLES.offsets, TABLES.positions)
     connection.close()
+
+
+def test_a_server_that_knows_no_if_is_told_one_thing_after_the_other(checkpoints: Checkpoints) -> None:
+    first = checkpoints.keeper("dbo.Orders", "dbo.Others")
+    first._control_flow = False
+    first.load()
+    first.store({"dbo.Orders": at(ONE), "dbo.Others": at(ONE)})
+    first.store({"dbo.Orders": at(TWO)})
+    assert checkpoints.offsets() == {"Orders": (TWO, ZERO), "Others": (ONE, ZERO)}
+    second = checkpoints.keeper()
+    assert second.load() == {"dbo.Orders": at(TWO)}
+    with pytest.raises(ProviderError) as caught:
+        first.store({"dbo.Orders": behind(TWO)})
+    assert caught.value.code == "mssql/two-readers"
+    assert checkpoints.offsets()["Orders"] == (TWO, ZERO)
+
+
+def test_tables_are_made_in_plainer_words_if_need_be(checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "dstream_mssql_cdc.shared_tables.POSITIONS_TABLE", POSITIONS_TABLE.replace("Latin1_General_BIN2", "No_Such_One")
+    )
+    keeper = checkpoints.keeper()
+    keeper.load()
+    keeper.store({"dbo.Orders": at(ONE)})
+    assert checkpoints.keeper().load() == {"dbo.Orders": at(ONE)}

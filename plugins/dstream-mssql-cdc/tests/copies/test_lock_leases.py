@@ -11,7 +11,7 @@ import pytest
 from holders import Holder, take_over_from_one_that_stands_still_and_one_that_is_killed
 from sql_servers import TestServer
 
-from dstream_core.api import Log
+from dstream_core.api import Log, TemporaryError
 from dstream_mssql_cdc.connection.pool import ConnectionPool
 from dstream_mssql_cdc.connection.settings import ConnectionSettings
 from dstream_mssql_cdc.leases.shared_leases import SharedLeases
@@ -123,6 +123,25 @@ def test_a_killed_session_is_noticed_and_nobody_reads_twice(copies: Callable[...
         return counts(one, two) == [2, 2] and all(now[name] > epoch for name, epoch in before.items())
 
     until(all_taken_anew, one, two)
+
+
+def test_giving_back_what_went_with_a_session_is_no_failure(copies: Callable[..., Copy]) -> None:
+    """It would be tried again for one table after the other, and nothing be taken meanwhile."""
+    one = copies("1", start=False, lease=60.0)
+    one.backend.join()
+    one.backend.members()
+    one.backend.free(TABLES)
+    assert set(one.backend.take(TABLES)) == set(TABLES)
+    held = one.backend._connection
+    assert held is not None
+    with one.pool.lend("test") as connection:
+        session = held.query("SELECT @@SPID")[0][0]
+        connection.execute(f"KILL {session}")
+    with pytest.raises(TemporaryError):
+        held.query("SELECT 1")
+    one.backend.release(TABLES)
+    one.backend.free(TABLES)
+    assert set(one.backend.take(TABLES)) == set(TABLES)
 
 
 def test_a_copy_that_stands_still_is_passed_over_though_its_session_lives(copies: Callable[..., Copy]) -> None:

@@ -64,7 +64,7 @@ class CdcDatabase:
             connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server_text() -> Iterator[str]:
     """Connection string of the server."""
     if text := os.environ.get("DSTREAM_TEST_MSSQL"):

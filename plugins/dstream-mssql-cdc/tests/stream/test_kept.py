@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dstream_core.api import ConfigurationError, State
-from dstream_mssql_cdc.stream.kept import KeptInState
+from dstream_mssql_cdc.stream.kept import KeptElsewhere, KeptInState
 
 
 def a_state(directory: Path) -> State:
@@ -29,3 +31,27 @@ def test_positions_of_another_database_are_refused_before_anything_is_read(tmp_p
     with pytest.raises(ConfigurationError) as caught:
         KeptInState(a_state(tmp_path), "guid-2")
     assert caught.value.code == "state/other-source"
+
+
+class Remote:
+    """A keeper that gives positions without their epochs, as those with leases do."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def load(self) -> dict[str, Any]:
+        return {name: {"changes": value["changes"]} for name, value in self.kept.items()}
+
+    def store(self, positions: Mapping[str, Any]) -> None:
+        self.kept.update(positions)
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_a_run_stored_is_told_as_it_was_stored_when_tables_are_gained_later() -> None:
+    kept = KeptElsewhere(Remote(), lambda: None)
+    position = {"changes": ["00", 0, "00", 0], "epoch": 7}
+    kept.store({"dbo.Orders": position})
+    kept.load()
+    assert kept.stored("dbo.Orders") == position

@@ -70,3 +70,18 @@ def test_columns_of_unknown_types_hinder_only_if_they_are_read() -> None:
     with pytest.raises(ConfigurationError, match="Place"):
         plan(columns=odd)
     assert plan(columns=odd, exclude=["Place"]).data_names == ("Name", "B", "A", "Note")
+
+
+@pytest.mark.parametrize(
+    ("columns", "weight"),
+    [
+        ((Column("A", "int", "int", 4), Column("N", "nvarchar", "nvarchar(200)", 400)), None),
+        ((Column("A", "int", "int", 4), Column("N", "nvarchar", "nvarchar(max)", -1)), 3),
+        ((Column("A", "int", "int", 4), Column("N", "text", "text", 16)), 3),
+        ((Column("A", "nvarchar", "nvarchar(20)", 40), Column("N", "nvarchar", "nvarchar(4000)", 8000)), 3),
+    ],
+)
+def test_rows_that_may_be_large_are_weighed(columns: tuple[Column, ...], weight: int | None) -> None:
+    weigh = plan(columns=columns).weigher(1)
+    assert (None if weigh is None else weigh((None, "key", "abc"))) == weight
+    assert weigh is None or weigh((None, "key", None)) == 0

@@ -320,6 +320,56 @@ def test_change_tables_need_select_on_the_schema(server: Server, session: Sessio
         call(reader, "sp_cdc_enable_db")
 
 
+def test_grants_on_single_objects_of_cdc(server: Server, session: Session, table: Table) -> None:
+    create(session, "U", "id int")
+    enable(session, "U")
+    reader = reader_of(server, session, ("SELECT", ("OBJECT", "cdc", "change_tables")))
+    assert len(select(reader, "cdc", "change_tables")) == 2
+    for name in ("captured_columns", "lsn_time_mapping", "dbo_T_CT"):
+        with refused(229):
+            select(reader, "cdc", name)
+        session.change_permission("grant", ["SELECT"], ("OBJECT", "cdc", name), [], ["reader"])
+        select(reader, "cdc", name)
+    with refused(229):
+        select(reader, "cdc", "dbo_U_CT")
+    session.change_permission("deny", ["SELECT"], ("OBJECT", "cdc", "change_tables"), [], ["reader"])
+    with refused(229):
+        select(reader, "cdc", "change_tables")
+
+
+def test_grants_on_columns_of_a_change_table(server: Server, session: Session, table: Table) -> None:
+    reader = reader_of(server, session)
+    columns = ["__$start_lsn", "id"]
+    session.change_permission("grant", ["SELECT"], ("OBJECT", "cdc", "dbo_T_CT"), columns, ["reader"])
+    with refused(230):
+        select(reader, "cdc", "dbo_T_CT")
+    with reader.statement("select"):
+        reader.require("SELECT", reader.resolve(None, "cdc", "dbo_T_CT"), columns)
+    asked = ("cdc.dbo_T_CT", "OBJECT", "SELECT")
+    assert scalar(reader, "has_perms_by_name", *asked, schema=None) == 0
+    assert scalar(reader, "has_perms_by_name", *asked, "[id]", "COLUMN", schema=None) == 1
+    assert scalar(reader, "has_perms_by_name", *asked, "name", "COLUMN", schema=None) == 0
+    assert scalar(reader, "has_perms_by_name", *asked, "nothing", "COLUMN", schema=None) is None
+
+
+def test_the_catalog_shows_what_there_is_a_permission_on(server: Server, session: Session, table: Table) -> None:
+    create(session, "U", "id int")
+    enable(session, "U")
+    reader = reader_of(server, session, ("VIEW DATABASE STATE", None), ("CREATE TABLE", None))
+
+    def shown() -> set[str]:
+        return {row["name"] for row in records(reader, "sys", "tables")}
+
+    assert shown() == set()
+    session.change_permission("grant", ["SELECT"], ("OBJECT", "cdc", "dbo_T_CT"), ["id"], ["reader"])
+    assert shown() == {"dbo_T_CT"}
+    assert "id" in {row["name"] for row in records(reader, "sys", "columns")}
+    session.change_permission("grant", ["SELECT"], ("SCHEMA", None, "cdc"), [], ["reader"])
+    assert shown() == {"dbo_T_CT", "dbo_U_CT", "lsn_time_mapping"}
+    session.change_permission("grant", ["VIEW DEFINITION"], None, [], ["reader"])
+    assert shown() == {"dbo_T_CT", "dbo_U_CT", "lsn_time_mapping", "T", "U"}
+
+
 # --- health, and a restored database ------------------------------------------------------------------------------------------------
 
 

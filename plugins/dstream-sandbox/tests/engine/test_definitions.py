@@ -303,6 +303,23 @@ def test_permissions_are_given_and_taken_away(server: Server, session: Session) 
         ann.kill(session.spid)
 
 
+def test_who_makes_a_table_needs_its_schema(server: Server, session: Session) -> None:
+    ann = user(server, session)
+    session.change_permission("grant", ["CREATE TABLE"], None, [], ["ann"])
+    with refused(2760):
+        create(ann, "T", "id int")
+    session.change_permission("grant", ["ALTER"], ("SCHEMA", None, "dbo"), [], ["ann"])
+    table = create(ann, "T", "id int")
+    with refused(229):
+        insert(ann, table, (1,))  # it belongs to the owner of the schema
+    with session.statement("ddl"):
+        session.create_schema("hers", "ann")
+    assert scalar(ann, "has_perms_by_name", "hers", "SCHEMA", "ALTER", schema=None) == 1
+    hers = create(ann, "T", "id int", schema="hers")
+    insert(ann, hers, (1,))
+    assert select(ann, "hers", "T") == [(1,)]
+
+
 def test_sessions_see_themselves_only(server: Server, session: Session) -> None:
     ann = user(server, session)
     assert [row["session_id"] for row in records(ann, "sys", "dm_exec_sessions")] == [ann.spid]

@@ -32,6 +32,8 @@ def check(session: Session, task: TaskArgument) -> int:
                         "provider": row.name,
                         "ok": row.error is None,
                         "message": row.message,
+                        "code": row.error.code if row.error else None,
+                        "hint": row.error.hint if row.error else None,
                         "result": dict(row.document),
                     }
                     for row in rows
@@ -39,7 +41,15 @@ def check(session: Session, task: TaskArgument) -> int:
             }
         )
     else:
-        shown = [(row.role, row.name, "failed" if row.error else "ok", row.message) for row in rows]
+        shown = [(row.role, row.name, "failed" if row.error else "ok", _lines(row.message)[0]) for row in rows]
         session.screen.table(("ROLE", "PROVIDER", "CHECK", "MESSAGE"), shown)
+        for row in rows:
+            hint = row.error.hint if row.error else None
+            for line in (*_lines(row.message)[1:], *(_lines(f"hint: {hint}") if hint else ())):
+                session.screen.line(f"{row.role}: {line}")
     codes = [exit_code_of(row.error) for row in rows if row.error is not None]
     return codes[0] if codes else ExitCode.DONE
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines() or [""]

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dstream_core.api import DStreamError, Result, TemporaryError
 from dstream_mssql_cdc.catalog import queries, remedies
-from dstream_mssql_cdc.catalog.checkpoint_checks import check_checkpoint_table
+from dstream_mssql_cdc.catalog.checkpoint_checks import check_checkpoint_tables
 from dstream_mssql_cdc.catalog.findings import Finding, check_result, failed
 from dstream_mssql_cdc.catalog.lock_checks import check_locks
 from dstream_mssql_cdc.catalog.missing import MissingTables, missing_tables
 from dstream_mssql_cdc.catalog.names import parse_pattern
 from dstream_mssql_cdc.catalog.patterns import TableSelection, meant
 from dstream_mssql_cdc.catalog.read import read_database, read_hidden_instances, read_tables
-from dstream_mssql_cdc.catalog.rights import unreadable
+from dstream_mssql_cdc.catalog.rights import by_catalog, unreadable, user_name
 from dstream_mssql_cdc.catalog.server_checks import check_capture, check_server
 from dstream_mssql_cdc.catalog.table_checks import check_options, check_positions, check_tables
 from dstream_mssql_cdc.catalog.values import Database, Table
 from dstream_mssql_cdc.config import MssqlCdcOptions
+from dstream_mssql_cdc.connection.answers import query_any
 from dstream_mssql_cdc.connection.choosing import connection_settings
 from dstream_mssql_cdc.connection.connect import Connection, connect
 from dstream_mssql_cdc.connection.errors import SetupError
@@ -26,13 +27,13 @@ from dstream_mssql_cdc.position import TablePosition
 MoreFindings = Callable[[Connection, Database], Sequence[Finding]]
 
 
-def require_readable(connection: Connection, selection: TableSelection, *, rows: bool = True) -> Database:
+def require_readable(connection: Connection, selection: TableSelection, options: MssqlCdcOptions) -> Database:
     """Sees that all selected tables can be read.
 
     Args:
         connection: a session on the database.
         selection: what `tables` selects.
-        rows: snapshots are wanted: the tables themselves must be readable too, not only their changes.
+        options: say which columns are read, and whether the tables' rows are, for snapshots.
 
     Returns:
         What is known of the database.
@@ -46,11 +47,11 @@ def require_readable(connection: Connection, selection: TableSelection, *, rows:
     database = read_database(connection)
     if not database.cdc_enabled:
         raise cdc_disabled(database)
-    captured = read_tables(connection)
+    captured = by_catalog(connection, read_tables)
     missing = _missing(connection, selection, captured)
     if missing:
         raise missing.error()
-    closed = unreadable(connection, selection.select(captured), rows=rows)
+    closed = unreadable(connection, selection.select(captured), options)
     if closed:
         raise closed.error()
     return database
@@ -64,7 +65,7 @@ def _missing(connection: Connection, selection: TableSelection, captured: Sequen
     known = known_tables(connection)
     found = {(table.schema, table.name) for table in captured}
     shadowed = tuple(name for name in elsewhere if found.isdisjoint(meant(parse_pattern(name), known)))
-    return missing_tables((*names, *shadowed), known)
+    return missing_tables((*names, *shadowed), known, read_hidden_instances(connection), user_name(connection))
 
 
 def cdc_disabled(database: Database) -> SetupError:
@@ -78,14 +79,16 @@ def cdc_disabled(database: Database) -> SetupError:
 
 def known_tables(connection: Connection) -> tuple[tuple[str, str], ...]:
     """All tables that the session may see, captured or not, by schema and name."""
-    return tuple((str(schema), str(name)) for schema, name, _ in connection.query(queries.ALL_TABLES))
+    found = query_any(connection, queries.ALL_TABLES, queries.PLAIN_TABLES)
+    return tuple((str(schema), str(name)) for schema, name, _ in found)
 
 
 def check_source(
     options: MssqlCdcOptions,
     task: str,
     *,
-    positions: Mapping[str, TablePosition] | None = None,
+    positions: Callable[[Database], Mapping[str, TablePosition]] | None = None,
+    kept_in_file: bool = False,
     more: Sequence[MoreFindings] = (),
 ) -> Result:
     """The answer to the verb `check`: one finding a line.
@@ -93,7 +96,8 @@ def check_source(
     Args:
         options: of the input.
         task: name of the task.
-        positions: where tables stand, by name, as far as that is stored.
+        positions: gives where tables stand, by name, as far as that is stored for a database.
+        kept_in_file: there are positions in the task's state directory.
         more: further looks, of other parts.
 
     Raises:
@@ -104,7 +108,8 @@ def check_source(
     connection = connect(chosen.settings, purpose="check")
     try:
         database = read_database(connection)
-        findings += check_database(connection, database, options, positions or {})
+        stored = positions(database) if positions else {}
+        findings += check_database(connection, database, options, stored, kept_in_file=kept_in_file)
         for look in more:
             findings += look(connection, database)
     finally:
@@ -118,6 +123,8 @@ def check_database(
     database: Database,
     options: MssqlCdcOptions,
     positions: Mapping[str, TablePosition],
+    *,
+    kept_in_file: bool = False,
 ) -> list[Finding]:
     """Everything about a database that was reached.
 
@@ -126,11 +133,12 @@ def check_database(
         database: what is known of it.
         options: of the input.
         positions: where tables stand, by name, as far as that is stored.
+        kept_in_file: there are positions in the task's state directory.
 
     Raises:
         TemporaryError: the session failed.
     """
-    return list(_findings(connection, database, options, positions))
+    return list(_findings(connection, database, options, positions, kept_in_file))
 
 
 def _findings(
@@ -138,23 +146,32 @@ def _findings(
     database: Database,
     options: MssqlCdcOptions,
     positions: Mapping[str, TablePosition],
+    kept_in_file: bool,
 ) -> Iterator[Finding]:
     yield from check_server(database)
     if not database.cdc_enabled:
         yield failed("change data capture", cdc_disabled(database))
         return
     yield Finding("change data capture", "ok", f"enabled on {database.name}")
-    yield from check_capture(connection, database)
     try:
-        captured = read_tables(connection)
+        captured = by_catalog(connection, read_tables)
     except TemporaryError:
         raise
     except DStreamError as error:
+        yield from check_capture(connection, database)
         yield failed("schema cdc", error)
         return
+    if captured or read_hidden_instances(connection):
+        yield from check_capture(connection, database)
+    else:
+        yield Finding("capture job", "ok", "no table is captured yet; the first one brings the jobs")
     yield from _check_selection(connection, captured, options, positions)
     yield from _check_isolation(database, options)
-    yield from check_checkpoint_table(connection, database, options)
+    try:
+        names = [table.qualified for table in TableSelection(options.tables).select(captured)]
+    except DStreamError:
+        names = []  # a name may mean several tables, which was said already
+    yield from check_checkpoint_tables(connection, database, options, names, in_file=kept_in_file)
 
 
 def _check_selection(
@@ -167,13 +184,17 @@ def _check_selection(
     missing = _missing(connection, selection, captured)
     for schema, name in missing.uncaptured:
         yield Finding(f"{schema}.{name}", "error", "not captured", remedies.enable_table(schema, name))
+    for schema, name in missing.hidden:
+        text = f"{missing.user} may not see it"
+        yield Finding(f"{schema}.{name}", "error", text, remedies.grant_table(schema, name, missing.user))
     for name in missing.unknown:
         nearest = missing.nearest(name)
         remedy = f"did you mean {nearest}?" if nearest else "check the name, and that the user may see it"
         yield Finding(name, "error", "there is no such table", remedy)
     for pattern in selection.idle(captured):
         yield Finding("tables", "warning", f"the pattern {pattern} matches no captured table yet")
-    for instance in read_hidden_instances(connection):
+    hidden = read_hidden_instances(connection) if missing or selection.open_ended else ()
+    for instance in hidden:
         yield Finding("tables", "warning", f"the table of the capture instance {instance} is not visible to this user")
     try:
         selected = selection.select(captured)
@@ -192,6 +213,10 @@ def _check_isolation(database: Database, options: MssqlCdcOptions) -> Iterator[F
         return
     if database.snapshot_allowed:
         yield Finding("snapshot isolation", "ok", "allowed")
+    elif database.read_only:
+        yield Finding(
+            "snapshot isolation", "ok", "not needed: the database takes no writes here that could wait for reads"
+        )
     else:
         yield Finding(
             "snapshot isolation",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from dstream_core.api import Resource, Result
+from dstream_mssql_cdc.catalog import remedies
 from dstream_mssql_cdc.catalog.patterns import TableSelection
 from dstream_mssql_cdc.catalog.read import read_all_tables, read_database
+from dstream_mssql_cdc.catalog.rights import by_catalog
 from dstream_mssql_cdc.catalog.values import CaptureInstance, Column, Database, Table
 from dstream_mssql_cdc.connection.connect import Connection
 
@@ -26,7 +29,8 @@ def discover(connection: Connection, selection: TableSelection) -> Result:
         DStreamError: see `connection.errors`; `mssql/table-ambiguous`.
     """
     database = read_database(connection)
-    return discovered(database, read_all_tables(connection, captured=database.cdc_enabled), selection)
+    tables = by_catalog(connection, partial(read_all_tables, captured=database.cdc_enabled))
+    return discovered(database, tables, selection)
 
 
 def discovered(database: Database, tables: Iterable[Table], selection: TableSelection) -> Result:
@@ -44,7 +48,10 @@ def discovered(database: Database, tables: Iterable[Table], selection: TableSele
         "tables": [_document(table) for table in selected],
         "other_tables": [_document(table) for table in others],
     }
-    message = f"{len(selected)} tables selected, {len(captured)} of {len(known)} captured"
+    message = f"{len(selected)} of {len(captured)} captured tables selected; {len(known) - len(captured)} others"
+    if not database.cdc_enabled:
+        enabling = remedies.enable_database(database.name)
+        message = f"change data capture is not enabled on {database.name}; as a member of sysadmin: {enabling}"
     if missing := selection.missing(captured):
         message += f"; not captured or not there: {', '.join(missing)}"
     return Result([_resource(table, table.qualified in names) for table in known], message=message, source=source)

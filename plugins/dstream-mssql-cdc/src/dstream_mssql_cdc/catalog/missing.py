@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dstream_mssql_cdc.catalog import remedies
-from dstream_mssql_cdc.catalog.names import parse_pattern
+from dstream_mssql_cdc.catalog.names import NamePattern, folded, parse_pattern
 from dstream_mssql_cdc.catalog.patterns import TableName, meant
 from dstream_mssql_cdc.connection.errors import SetupError
 
@@ -20,14 +20,22 @@ class MissingTables:
         uncaptured: tables that are there and not captured, by schema and name.
         unknown: names, as the user wrote them, that no table has that the user may see.
         known: all tables that the user may see, for the nearest right name.
+        hidden: tables that are captured, by the names of their capture instances, and that the user may not see.
+        user: the database's user.
     """
 
     uncaptured: tuple[TableName, ...]
     unknown: tuple[str, ...]
     known: tuple[TableName, ...]
+    hidden: tuple[TableName, ...] = ()
+    user: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.uncaptured or self.unknown)
+        return bool(self.uncaptured or self.unknown or self.hidden)
+
+    def granting(self) -> str:
+        """The grants that show the hidden ones, one a line."""
+        return "\n".join(remedies.grant_table(schema, name, self.user) for schema, name in self.hidden)
 
     def enabling(self) -> str:
         """The calls that capture all that can be captured, one a line."""
@@ -48,29 +56,52 @@ class MissingTables:
             parts.append(f"not captured: {', '.join(map('.'.join, self.uncaptured))}")
         if self.unknown:
             parts.append(f"not found: {', '.join(self.unknown)}")
-        hints = [f"as a member of db_owner:\n{self.enabling()}"] if self.uncaptured else []
+        if self.hidden:
+            parts.append(f"not visible to {self.user}: {', '.join(map('.'.join, self.hidden))}")
+        statements = [text for text in (self.enabling(), self.granting()) if text]
+        hints = ["as a member of db_owner:", *statements] if statements else []
         for name in self.unknown:
             nearest = self.nearest(name)
             hints.append(
                 f"{name}: " + (f"did you mean {nearest}?" if nearest else "check the name and the user's rights")
             )
-        code = "mssql/not-captured" if self.uncaptured else "mssql/no-such-table"
-        return SetupError(f"tables that cannot be read are {'; '.join(parts)}", code=code, hint="\n".join(hints))
+        code = "mssql/no-such-table" if self.unknown else "mssql/permission"
+        code = "mssql/not-captured" if self.uncaptured else code
+        return SetupError(f"tables cannot be read; {'; '.join(parts)}", code=code, hint="\n".join(hints))
 
 
-def missing_tables(names: Sequence[str], known: Sequence[TableName]) -> MissingTables:
+def missing_tables(
+    names: Sequence[str], known: Sequence[TableName], hidden: Sequence[str] = (), user: str = ""
+) -> MissingTables:
     """Sorts names that no captured table has.
 
     Args:
         names: as the user wrote them, without wildcards.
         known: all tables that the user may see.
+        hidden: capture instances whose table the user may not see.
+        user: the database's user.
     """
     uncaptured: dict[TableName, None] = {}
+    unseen: dict[TableName, None] = {}
     unknown: list[str] = []
     for name in names:
-        found = meant(parse_pattern(name), known)
-        if found:
+        pattern = parse_pattern(name)
+        if found := meant(pattern, known):
             uncaptured.update(dict.fromkeys(found))
+        elif behind := _behind(pattern, hidden):
+            unseen[behind] = None
         else:
             unknown.append(name)
-    return MissingTables(tuple(uncaptured), tuple(unknown), tuple(known))
+    return MissingTables(tuple(uncaptured), tuple(unknown), tuple(known), tuple(unseen), user)
+
+
+def _behind(pattern: NamePattern, instances: Sequence[str]) -> TableName | None:
+    """The table that a name means, if a capture instance is called as that table's would be: `schema_table`."""
+    *schemas, table = (part.text for part in pattern.parts)
+    for instance in instances:
+        schema = instance[: -len(table) - 1]
+        if not folded(instance).endswith(folded(f"_{table}")) or not schema:
+            continue
+        if not schemas or folded(schemas[0]) == folded(schema):
+            return schema, table
+    return None

@@ -37,6 +37,12 @@ class TableSelection:
         """Every table is meant."""
         return not self._patterns
 
+    @property
+    def open_ended(self) -> bool:
+        """Tables that nobody named may be meant."""
+        positive = [pattern for pattern in self._patterns if not pattern.negated]
+        return not positive or any(pattern.wild for pattern in positive)
+
     def select(self, tables: Iterable[Table]) -> tuple[Table, ...]:
         """Those of the tables that are meant, in their own order.
 

@@ -51,7 +51,12 @@ def grant_change_tables(user: str) -> str:
 
 def grant_tables(tables: Iterable[Table], user: str) -> str:
     """Lets a user read tables."""
-    return "\n".join(f"GRANT SELECT ON {qualified(table.schema, table.name)} TO {quoted(user)};" for table in tables)
+    return "\n".join(grant_table(table.schema, table.name, user) for table in tables)
+
+
+def grant_table(schema: str, name: str, user: str) -> str:
+    """Lets a user read one table."""
+    return f"GRANT SELECT ON {qualified(schema, name)} TO {quoted(user)};"
 
 
 def add_to_role(role: str, user: str) -> str:
@@ -64,11 +69,14 @@ def grant_view_state(user: str) -> str:
     return f"GRANT VIEW DATABASE STATE TO {quoted(user)};"
 
 
+def make_schema(schema: str, user: str) -> str:
+    """Gives a user a schema of its own, in which it may do anything, and lets it make tables there."""
+    # CREATE SCHEMA must be alone in its batch
+    making = literal(f"CREATE SCHEMA {quoted(schema)} AUTHORIZATION {quoted(user)}")
+    return f"EXEC ({making}); GRANT CREATE TABLE TO {quoted(user)};"
+
+
 def grant_create_table(schema: str, user: str) -> str:
-    """Lets a user make a table in a schema."""
-    return f"GRANT CREATE TABLE TO {quoted(user)}; GRANT ALTER ON SCHEMA::{quoted(schema)} TO {quoted(user)};"
-
-
-def grant_write(schema: str, name: str, user: str) -> str:
-    """Lets a user read and write one table."""
-    return f"GRANT SELECT, INSERT, UPDATE, DELETE ON {qualified(schema, name)} TO {quoted(user)};"
+    """Lets a user make tables in a schema and use them: who makes a table does not own it, the schema's owner does."""
+    rights = "ALTER, SELECT, INSERT, UPDATE, DELETE"
+    return f"GRANT CREATE TABLE TO {quoted(user)}; GRANT {rights} ON SCHEMA::{quoted(schema)} TO {quoted(user)};"

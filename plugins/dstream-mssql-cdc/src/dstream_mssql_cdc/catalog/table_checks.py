@@ -8,12 +8,19 @@ from dstream_core.api import ConfigurationError, DStreamError, TemporaryError
 from dstream_mssql_cdc.catalog import queries, remedies
 from dstream_mssql_cdc.catalog.findings import Finding, failed
 from dstream_mssql_cdc.catalog.patterns import ColumnPatterns, TableValues
-from dstream_mssql_cdc.catalog.rights import Unreadable, unreadable
+from dstream_mssql_cdc.catalog.rights import COMMIT_TIMES, Unreadable, unreadable
 from dstream_mssql_cdc.catalog.values import Table
 from dstream_mssql_cdc.config import MssqlCdcOptions
+from dstream_mssql_cdc.connection.answers import answer
 from dstream_mssql_cdc.connection.connect import Connection
 from dstream_mssql_cdc.position import TablePosition
+from dstream_mssql_cdc.stream.segments import find_gap, in_order
 from dstream_mssql_cdc.values.types import column_expression
+
+_GAPS = {
+    "purged": "the cleanup job has removed changes that were not read yet",
+    "beyond": "its stored position is beyond the database's newest change: was the database restored?",
+}
 
 
 def check_tables(connection: Connection, tables: Sequence[Table], options: MssqlCdcOptions) -> Iterator[Finding]:
@@ -22,7 +29,10 @@ def check_tables(connection: Connection, tables: Sequence[Table], options: Mssql
     Raises:
         TemporaryError: the session failed.
     """
-    closed = unreadable(connection, tables, rows=options.snapshot != "never")
+    closed = unreadable(connection, tables, options)
+    if closed.commit_times:
+        remedy = remedies.grant_change_tables(closed.user)
+        yield Finding("schema cdc", "error", f"{closed.user} may not read {COMMIT_TIMES}", remedy)
     roles = _roles(connection, tables)
     for table in tables:
         trouble = [*_rights(table, closed), *_instances(table), *_gating(table, roles, closed.user)]
@@ -75,11 +85,8 @@ def check_positions(
         changes = positions[table.qualified].changes if table.qualified in positions else None
         if changes is None or not table.instances:
             continue
-        what: str | None = None
-        if changes.lsn < table.instances[0].start_lsn:
-            what = "the cleanup job has removed changes that were not read yet"
-        elif newest is not None and changes.lsn > bytes(newest):
-            what = "its stored position is beyond the database's newest change: was the database restored?"
+        gap = find_gap(table.instances, changes, None if newest is None else bytes(newest))
+        what = None if gap is None else _GAPS[gap.reason]
         if what is None:
             yield Finding(table.qualified, "ok", f"its next change is still there (position 0x{changes.lsn.hex()})")
         elif options.on_gap == "snapshot" or options.snapshot == "when_needed":
@@ -98,8 +105,11 @@ def _rights(table: Table, closed: Unreadable) -> Iterator[Finding]:
 
 
 def _instances(table: Table) -> Iterator[Finding]:
+    if not table.begun:
+        text = "the capture job has not begun with it yet; a run would wait for that"
+        yield Finding(table.qualified, "warning", text, "see that the capture job runs: EXEC sys.sp_cdc_help_jobs;")
     if len(table.instances) > 1:
-        old, new = table.instances[0], table.instances[-1]
+        old, *_, new = in_order(table.instances)
         yield Finding(
             table.qualified,
             "warning",
@@ -129,7 +139,7 @@ def _roles(connection: Connection, tables: Sequence[Table]) -> dict[str, int | N
     names = {instance.role for table in tables for instance in table.instances if instance.role}
     found: dict[str, int | None] = {}
     for name in sorted(names):
-        member, owner = connection.query(queries.IN_ROLE, name)[0]
+        member, owner = answer(connection, queries.IN_ROLE, name) or (None, None)
         found[name] = 1 if owner else member  # owners of the database need no gating role
     return found
 

@@ -9,8 +9,6 @@ from dstream_mssql_cdc.sql import qualified
 
 AZURE_SQL_DATABASE = 5
 """`SERVERPROPERTY('EngineEdition')` of Azure SQL Database, which has no SQL Server Agent."""
-AZURE_MANAGED_INSTANCE = 8
-"""The same of Azure SQL Managed Instance."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class CaptureInstance:
         supports_net_changes: it was enabled for net changes.
         change_table: name of the change table in the schema `cdc`.
         created: when it was enabled, in the server's own time.
+        begun: the capture job has come to it. Until then nobody knows where it begins, and `start_lsn` is zero.
     """
 
     name: str
@@ -65,6 +64,7 @@ class CaptureInstance:
     supports_net_changes: bool
     change_table: str
     created: datetime | None = None
+    begun: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ class Table:
     def quoted(self) -> str:
         """`[schema].[name]`: how statements call it."""
         return qualified(self.schema, self.name)
+
+    @property
+    def begun(self) -> bool:
+        """The capture job has come to it: it is known where its changes begin."""
+        return any(instance.begun for instance in self.instances)
 
     def column(self, name: str) -> Column | None:
         """The column of that name, None if there is none."""

@@ -10,6 +10,7 @@ from typing import Any
 from dstream_core.api import ConfigurationError
 from dstream_mssql_cdc.checkpoints.keeper import Entry, FencedKeeper
 from dstream_mssql_cdc.checkpoints.original import Offset, names_of, resumed, rows_of, to_original
+from dstream_mssql_cdc.connection.answers import answer
 from dstream_mssql_cdc.connection.connect import Connection
 from dstream_mssql_cdc.connection.pool import ConnectionPool
 from dstream_mssql_cdc.leases.leases import Leases
@@ -25,18 +26,19 @@ OFFSETS = "SELECT table_name, last_lsn, last_seq FROM $offsets"
 OFFSET_NAMES = "SELECT table_name FROM $offsets"
 OTHERS = "SELECT table_name FROM $positions WHERE task <> %s AND database_guid = %s AND offsets_lsn IS NOT NULL"
 STORE = """UPDATE $positions SET position = %s, updated_at = GETUTCDATE()
-WHERE task = %s AND table_name = %s AND writer = %s$epoch;
-IF @@ROWCOUNT = 0 SELECT %s AS refused;"""
+WHERE task = %s AND table_name = %s AND writer = %s$epoch;"""
 STORE_WITH_OFFSET = """UPDATE $positions SET position = %s, offsets_lsn = %s, offsets_seq = %s, updated_at = GETUTCDATE()
-WHERE task = %s AND table_name = %s AND writer = %s$epoch;
-IF @@ROWCOUNT = 0 SELECT %s AS refused
+WHERE task = %s AND table_name = %s AND writer = %s$epoch;"""
+TELL = """IF @@ROWCOUNT = 0 SELECT %s AS refused;"""
+TELL_OR_FOLLOW = """IF @@ROWCOUNT = 0 SELECT %s AS refused
 ELSE BEGIN
 $follow
 END;"""
 AND_EPOCH = " AND epoch = %s"
-FOLLOW = """UPDATE $offsets SET last_lsn = %s, last_seq = %s, updated_at = GETDATE() WHERE table_name = %s;
-IF @@ROWCOUNT = 0
-INSERT INTO $offsets (table_name, last_lsn, last_seq, updated_at) VALUES (%s, %s, %s, GETDATE());"""
+MOVE_OFFSET = "UPDATE $offsets SET last_lsn = %s, last_seq = %s, updated_at = GETDATE() WHERE table_name = %s;"
+ADD_OFFSET = "INSERT INTO $offsets (table_name, last_lsn, last_seq, updated_at) VALUES (%s, %s, %s, GETDATE());"
+FOLLOW = f"{MOVE_OFFSET}\nIF @@ROWCOUNT = 0\n{ADD_OFFSET}"
+CONTROL_FLOW = "IF 1 = 1 SELECT 1"
 FORGET = "DELETE FROM {table} WHERE {condition}"
 
 
@@ -76,6 +78,7 @@ class TableKeeper(FencedKeeper):
         self._tables = tables
         self._guid = guid
         self._task = task_key(task)
+        self._control_flow = True
         self._rows: dict[str, tuple[str, ...]] = {}
         """By table: the rows of the Go provider's table that follow its position."""
 
@@ -87,6 +90,7 @@ class TableKeeper(FencedKeeper):
         """
         with self._pool.lend("checkpoints") as connection:
             self._tables.ensure(connection, self._tables.offsets, self._tables.positions)
+            self._control_flow = answer(connection, CONTROL_FLOW) is not None
 
     def close(self) -> None:
         """Nothing is open in between."""
@@ -197,6 +201,8 @@ class TableKeeper(FencedKeeper):
 
     def _write_part(self, connection: Connection, entries: dict[str, Entry]) -> set[str]:
         """One batch; it is sent again without a table that was refused, which is rare."""
+        if not self._control_flow:
+            return {name for name, entry in entries.items() if not self._write_one(connection, name, entry)}
         refused: set[str] = set()
         while entries:
             statements, parameters = ["SET NOCOUNT ON"], []
@@ -204,28 +210,50 @@ class TableKeeper(FencedKeeper):
                 statement, values = self._statement(name, entry)
                 statements.append(statement)
                 parameters += values
-            answer = connection.query("\n".join(statements), *parameters)
-            if not answer:
+            told = connection.query("\n".join(statements), *parameters)
+            if not told:
                 break
-            refused.add(str(answer[0][0]))
-            del entries[str(answer[0][0])]
+            refused.add(str(told[0][0]))
+            del entries[str(told[0][0])]
         return refused
+
+    def _write_one(self, connection: Connection, name: str, entry: Entry) -> bool:
+        """The same statement by statement, for a server that knows no IF; False: it is not ours any more."""
+        offset, rows = self._offset(name, entry)
+        store, values = self._store(name, entry, offset)
+        if connection.execute(store, *values) == 0:
+            return False
+        if offset is None:
+            return True
+        lsn, sequence = bytearray(offset.lsn), bytearray(offset.sequence)
+        for row in rows:
+            if connection.execute(self._tables.sql(MOVE_OFFSET), lsn, sequence, row) == 0:
+                connection.execute(self._tables.sql(ADD_OFFSET), row, lsn, sequence)
+        return True
 
     def _statement(self, name: str, entry: Entry) -> tuple[str, list[object]]:
         """What stores one position, and answers with the table's name if it is not ours any more."""
-        offset = None if entry.document is None else to_original(entry.document)
+        offset, rows = self._offset(name, entry)
+        store, values = self._store(name, entry, offset)
+        if offset is None:
+            return f"{store}\n{TELL}", [*values, name]
+        lsn, sequence = bytearray(offset.lsn), bytearray(offset.sequence)
+        followed = [value for row in rows for value in (lsn, sequence, row, row, lsn, sequence)]
+        follow = self._tables.sql(TELL_OR_FOLLOW.replace("$follow", "\n".join(FOLLOW for _ in rows)))
+        return f"{store}\n{follow}", [*values, name, *followed]
+
+    def _offset(self, name: str, entry: Entry) -> tuple[Offset | None, tuple[str, ...]]:
+        """What goes into which rows of the Go provider's table; None: nothing."""
+        rows = self._rows.get(name, ())
+        return (to_original(entry.document) if entry.document is not None and rows else None), rows
+
+    def _store(self, name: str, entry: Entry, offset: Offset | None) -> tuple[str, list[object]]:
+        """What stores one position in our table if it is still ours."""
         position = None if entry.document is None else json.dumps(entry.document, ensure_ascii=False)
         compared = [] if entry.epoch is None else [entry.epoch]
-        where = [self._task, name, self._writer, *compared, name]
-        rows = self._rows.get(name, ())
-        if offset is None or not rows:
-            return self._tables.sql(STORE.replace("$epoch", AND_EPOCH if compared else "")), [position, *where]
-        lsn, sequence = bytearray(offset.lsn), bytearray(offset.sequence)
-        values: list[object] = [position, lsn, sequence, *where]
-        for row in rows:
-            values += [lsn, sequence, row, row, lsn, sequence]
-        text = STORE_WITH_OFFSET.replace("$epoch", AND_EPOCH if compared else "")
-        return self._tables.sql(text.replace("$follow", "\n".join(FOLLOW for _ in rows))), values
+        text = (STORE if offset is None else STORE_WITH_OFFSET).replace("$epoch", AND_EPOCH if compared else "")
+        written = [] if offset is None else [bytearray(offset.lsn), bytearray(offset.sequence)]
+        return self._tables.sql(text), [position, *written, self._task, name, self._writer, *compared]
 
 
 def rows_for(connection: Connection, tables: CheckpointTables, names: Collection[str]) -> bool:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import pymssql
 from pymssql import _mssql
 
-from dstream_mssql_cdc.connection.errors import ConnectionLostError, classify
+from dstream_mssql_cdc.connection.errors import ConnectionLostError, StatementError, classify
 from dstream_mssql_cdc.connection.statements import rendered
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "SNAPSHOT"]
 
 BLOCK_ROWS = 1000
+BLOCK_BYTES = 1024 * 1024
+"""Of a block whose rows are weighed: it ends with the row that reaches so many."""
+
+Weigh = Callable[[tuple[Any, ...]], int]
+"""How large a row is, in bytes, about."""
 
 
 class Connection:
@@ -55,13 +60,16 @@ class Connection:
         self._unread = False
         return found or []
 
-    def rows(self, sql: str, *parameters: Any, size: int = BLOCK_ROWS) -> Iterator[list[tuple[Any, ...]]]:
+    def rows(
+        self, sql: str, *parameters: Any, size: int = BLOCK_ROWS, weigh: Weigh | None = None
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a result in blocks, as they arrive; what is not asked for is cancelled.
 
         Args:
             sql: the statement.
             parameters: its parameters.
             size: rows in a block, at most.
+            weigh: for rows that may be large, so that a block has not many of these.
 
         Raises:
             DStreamError: see `errors`; what was yielded before is sound.
@@ -71,10 +79,10 @@ class Connection:
         try:
             while True:
                 with self._errors():
-                    block = cursor.fetchmany(size) if cursor.description is not None else []
+                    block = _fetched(cursor, size, weigh) if cursor.description is not None else []
                 if block:
                     yield block
-                if len(block) < size:
+                if not block or (weigh is None and len(block) < size):
                     break
             with self._errors():
                 while cursor.nextset():
@@ -126,7 +134,11 @@ class Connection:
 
     def rollback(self) -> None:
         """Ends the transaction, if the server has not done so itself, and undoes what it did."""
-        self.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+        try:
+            self.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+        except StatementError:  # a server that knows queries only; whether there was a transaction, it says itself
+            with suppress(StatementError):
+                self.execute("ROLLBACK TRANSACTION")
         self._ended()
 
     def close(self) -> None:
@@ -178,3 +190,14 @@ class Connection:
             return bool(self._raw._conn.connected)
         except pymssql.Error:
             return False
+
+
+def _fetched(cursor: pymssql.Cursor, size: int, weigh: Weigh | None) -> list[tuple[Any, ...]]:
+    if weigh is None:
+        block: list[tuple[Any, ...]] = cursor.fetchmany(size)
+        return block
+    block, weight = [], 0
+    while len(block) < size and weight < BLOCK_BYTES and (row := cursor.fetchone()) is not None:
+        block.append(row)
+        weight += weigh(row)
+    return block

@@ -12,8 +12,6 @@ DEADLOCK: Final = 1205
 LOCK_TIMEOUT: Final = 1222
 QUERY_TIMEOUT: Final = 20003
 LOGIN_FAILED: Final = 18456
-NO_SUCH_OBJECT: Final = 208
-OUT_OF_RANGE: Final = 313
 SNAPSHOT_NOT_ALLOWED: Final = 3952
 CANNOT_OPEN_DATABASE: Final = 4060
 
@@ -49,7 +47,10 @@ _SELECT_CDC = (
 )
 
 SETTINGS_WRONG: Final[Mapping[int, tuple[str, str]]] = {
-    LOGIN_FAILED: ("mssql/login", "check user and password; CREATE LOGIN [name] WITH PASSWORD = '…'"),
+    LOGIN_FAILED: (
+        "mssql/login",
+        "check user and password; if there is no such login: CREATE LOGIN [{0}] WITH PASSWORD = '…'",
+    ),
     18450: ("mssql/login", "check user and password"),
     18452: ("mssql/login", "the server takes Windows logins only: allow SQL Server logins (mixed mode)"),
     18470: ("mssql/login", "ALTER LOGIN [{0}] ENABLE"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -35,6 +36,8 @@ class ConnectionPool:
         self._limit = limit
         self._open_one = open_one or (lambda chosen, purpose: connect(chosen, purpose=purpose))
         self._idle: list[tuple[float, Connection]] = []
+        self._queue: deque[object] = deque()
+        """Who waits, in order: whoever gives one back and wants it again at once is behind the others."""
         self._open = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -46,9 +49,19 @@ class ConnectionPool:
         return self._limit
 
     @property
+    def on_replicas(self) -> bool:
+        """Sessions may be with different readable secondaries, one of them behind another."""
+        return self._settings.application_intent == "ReadOnly"
+
+    @property
     def open(self) -> int:
         """How many sessions are open."""
         return self._open
+
+    @property
+    def wanted(self) -> int:
+        """How many wait for one."""
+        return len(self._queue)
 
     @contextmanager
     def lend(self, purpose: str, *, wait: float | None = None, fresh: bool = False) -> Iterator[Connection]:
@@ -91,28 +104,38 @@ class ConnectionPool:
 
     def _taken(self, purpose: str, wait: float | None, fresh: bool) -> Connection:
         deadline = None if wait is None else time.monotonic() + wait
-        spare: Connection | None = None
+        turn = object()
         with self._changed:
-            while True:
-                if self._closed:
-                    raise UnreachableError(f"{purpose}: the connections are closed", code="mssql/closed")
-                if self._idle and not fresh:
-                    age, connection = self._idle.pop()
-                    if time.monotonic() - age < _IDLE_SECONDS:
-                        connection.purpose = purpose
-                        return connection
-                    spare = connection  # too old: its place is used for a new one
-                    break
-                if self._open < self._limit:
-                    self._open += 1
-                    break
-                if self._idle:  # a fresh one is wanted, and all places are taken by idle ones
-                    _, spare = self._idle.pop(0)
-                    break
-                self._wait(purpose, deadline)
+            self._queue.append(turn)
+            try:
+                while self._queue[0] is not turn or not (self._closed or self._free()):
+                    self._wait(purpose, deadline)
+            finally:
+                self._queue.remove(turn)
+                self._changed.notify_all()
+            if self._closed:
+                raise UnreachableError(f"{purpose}: the connections are closed", code="mssql/closed")
+            ready, spare = self._place(fresh)
+        if ready is not None:
+            ready.purpose = purpose
+            return ready
         if spare is not None:
             spare.close()
         return self._opened(purpose)
+
+    def _free(self) -> bool:
+        # A fresh one takes the place of an idle one, if it must.
+        return bool(self._idle) or self._open < self._limit
+
+    def _place(self, fresh: bool) -> tuple[Connection | None, Connection | None]:
+        """A session to lend; or none, and then a place is taken for a new one, perhaps from one that is to be closed."""
+        if self._idle and not fresh:
+            age, connection = self._idle.pop()
+            return (connection, None) if time.monotonic() - age < _IDLE_SECONDS else (None, connection)
+        if self._open < self._limit:
+            self._open += 1
+            return None, None
+        return None, self._idle.pop(0)[1]
 
     def _wait(self, purpose: str, deadline: float | None) -> None:
         rest = None if deadline is None else deadline - time.monotonic()
@@ -147,7 +170,7 @@ class ConnectionPool:
         with self._changed:
             if sound and not connection.broken and not self._closed:
                 self._idle.append((time.monotonic(), connection))
-                self._changed.notify()
+                self._changed.notify_all()
                 return
         if connection.broken:
             self._close_idle()  # what ended one session has ended the others, as a rule
@@ -157,4 +180,4 @@ class ConnectionPool:
     def _leave(self) -> None:
         with self._changed:
             self._open -= 1
-            self._changed.notify()
+            self._changed.notify_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -97,6 +98,9 @@ _WITHOUT_EFFECT = frozenset(
 )
 """Keys that mean something to other drivers and change nothing here."""
 
+_NEARLY = 0.85  # of a misspelt key's letters are those of the right one
+_LONG_ENOUGH = 7
+
 _LOGIN_BY_PASSWORD = frozenset({"", "sqlpassword", "sqlserver", "notspecified", "nativeauthentication"})
 
 
@@ -177,14 +181,23 @@ def _meaning(pairs: Pairs, meanings: Mapping[str, str]) -> ConnectionString:
 
 
 def _unknown(key: str, previous: str | None) -> str:
-    """A warning; what stands behind the password may be a part of it, and what is no word may be one too."""
-    if previous == "password":
+    """A warning; what stands behind the password may be a part of it, and what is no word may be one too.
+
+    A part of a password that looks like a misspelt key is not what passwords are made of.
+    """
+    if previous == "password" and not _nearly_known(key):
         return (
             "the part of the connection string behind the password is not known; a password with ; in it needs quotes"
         )
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 _-]{0,39}", key):
         return "a part of the connection string is not known"
     return f"the connection string's key {key!r} is not known; it has no effect"
+
+
+def _nearly_known(key: str) -> bool:
+    plain = re.sub(r"[\s_-]", "", key).casefold()
+    known = [*_MEANING, *_WITHOUT_EFFECT]
+    return len(plain) >= _LONG_ENOUGH and bool(difflib.get_close_matches(plain, known, n=1, cutoff=_NEARLY))
 
 
 def _converted(name: str, key: str, value: str) -> dict[str, Any]:

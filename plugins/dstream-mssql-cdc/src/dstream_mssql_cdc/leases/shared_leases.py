@@ -122,8 +122,7 @@ class SharedLeases:
         self._drop_expired()
         now = self._clock()
         if now >= self._renew_at:
-            self._renew()
-            self._renew_at = now + self._backend.duration / 3
+            self._renew_at = now + self._backend.duration / 3 if self._renew() else now
         self._give_back()
         self._meet(self._backend.members())
         return self._take()
@@ -139,11 +138,12 @@ class SharedLeases:
         if expired:
             self._log.warning("leases: not renewed in time: %s", _some(expired))
 
-    def _renew(self) -> None:
+    def _renew(self) -> bool:
+        """False: of some it is not known whether they are ours: the place is away for a moment."""
         with self._lock:
             names = self._holdings.names
         if not names:
-            return
+            return True
         begin = self._clock()
         renewal = self._backend.renew(names)
         with self._lock:
@@ -154,6 +154,7 @@ class SharedLeases:
                 self._leaving.discard(name)
         if renewal.lost:
             self._log.warning("leases: lost: %s", _some(renewal.lost))
+        return not set(names) - renewal.kept - renewal.lost
 
     def _give_back(self) -> None:
         with self._lock:
@@ -166,7 +167,7 @@ class SharedLeases:
     def _meet(self, members: Collection[str]) -> None:
         if frozenset(members) != self._members:
             if self._members or len(members) > 1:
-                self._log.info("leases: %d copies of this task share the tables", len(members))
+                self._log.info("leases: copies of this task that share the tables: %d", len(members))
             self._members = frozenset(members)
 
     def _take(self) -> bool:

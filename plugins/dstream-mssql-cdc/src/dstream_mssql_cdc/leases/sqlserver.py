@@ -21,9 +21,9 @@ from dstream_mssql_cdc.leases.names import resource
 from dstream_mssql_cdc.leases.roster import Roster
 from dstream_mssql_cdc.shared_tables import CheckpointTables, task_key
 
-LOCK = """DECLARE @answer int
-EXEC @answer = sys.sp_getapplock @Resource = %s, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 0
-SELECT @answer"""
+LOCK = """DECLARE @answer int;
+EXEC @answer = sys.sp_getapplock @Resource = %s, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 0;
+SELECT @answer;"""
 UNLOCK = "EXEC sys.sp_releaseapplock @Resource = %s, @LockOwner = 'Session'"
 COPIES = "SELECT copy_name, beat FROM $copies WHERE task = %s"
 BEAT = "UPDATE $copies SET beat = beat + 1, seen = GETUTCDATE() WHERE task = %s AND copy_name = %s"
@@ -154,6 +154,8 @@ class LockBackend:
 
     def release(self, names: Collection[str]) -> None:
         """Says of each that it is given back, and gives it back."""
+        if self._connection is not None and self._connection.broken:
+            self._close()
         if self._connection is None:
             return  # the locks have gone with the session; the rows tell that they were not given back
         for name in names:

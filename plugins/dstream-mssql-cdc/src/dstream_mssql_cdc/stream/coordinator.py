@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from dstream_core.api import DStreamError, TemporaryError
+from dstream_mssql_cdc.catalog.checks import cdc_disabled
 from dstream_mssql_cdc.catalog.read import read_tables
 from dstream_mssql_cdc.connection.connect import Connection
+from dstream_mssql_cdc.connection.errors import SetupError, StatementError
 from dstream_mssql_cdc.snapshot.reading import read_snapshot
 from dstream_mssql_cdc.stream.health import Health
 from dstream_mssql_cdc.stream.membership import Membership
 from dstream_mssql_cdc.stream.polling import Backoff, Polling
 from dstream_mssql_cdc.stream.progress import Progress
-from dstream_mssql_cdc.stream.pulse import Pulse, read_low_marks, read_pulse, with_changes
+from dstream_mssql_cdc.stream.pulse import Pulse, cdc_enabled, read_low_marks, read_pulse, with_changes
 from dstream_mssql_cdc.stream.reading import move_forward, read_changes
 from dstream_mssql_cdc.stream.segments import active, front
 from dstream_mssql_cdc.stream.shared import Shared
@@ -23,6 +26,9 @@ from dstream_mssql_cdc.stream.workers import Kind, Workers
 
 FEW_TABLES = 2
 """So many tables are read without asking first whether they have changes: that would be one more query."""
+
+LEASES_SECONDS = 0.2
+"""How soon a table that was gained is read, and one that another copy is to have is handed over, during a long pause."""
 
 
 class Coordinator:
@@ -61,10 +67,18 @@ class Coordinator:
         try:
             while not self._shared.stop.is_set():
                 self._shared.wake.clear()
-                pause = self._look()
-                self._shared.wake.wait(pause)
+                self._rest(self._look())
         except BaseException as error:  # noqa: BLE001  the run ends with whatever it is
             self._shared.outlet.fail(error)
+
+    def _rest(self, seconds: float) -> None:
+        """Until the pause is over, somebody wakes this thread, or tables come or go: leases say nothing by themselves."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._shared.wake.wait(min(left, LEASES_SECONDS)):
+                return
+            if not self._backoff.failures and self._membership.leases_moved():
+                return
 
     def _look(self) -> float:
         """One pass; returns the seconds until the next."""
@@ -75,6 +89,8 @@ class Coordinator:
             pause = self._backoff.failed()
             self._shared.log.warning("%s; trying again in %.1f s", error.message, pause)
             return pause
+        except DStreamError as error:
+            raise self._explained(error) from None
         if self._backoff.failures:
             self._shared.log.info("the database answers again")
             self._backoff.succeeded()
@@ -83,6 +99,14 @@ class Coordinator:
         waiting = [stream.not_before - time.monotonic() for stream in self._membership.streams.values()]
         soonest = min((seconds for seconds in waiting if seconds > 0), default=self._shared.options.max_poll_interval)
         return min(self._polling.pause(found), soonest)
+
+    def _explained(self, error: DStreamError) -> DStreamError:
+        """Whoever disables change data capture takes the whole schema away, and all that was asked of it."""
+        if isinstance(error, (StatementError, SetupError)):
+            with suppress(DStreamError), self._shared.pool.lend("looking for the schema cdc") as connection:
+                if not cdc_enabled(connection):
+                    return cdc_disabled(self._shared.database)
+        return error
 
     def _pass(self, connection: Connection) -> bool:
         """Whether there was something to do."""
@@ -94,9 +118,11 @@ class Coordinator:
         self._health.look(connection, pulse)
         self._progress.report(pulse, membership.streams)
         idle = [stream for stream in membership.streams.values() if not stream.busy and not stream.leaving]
-        ready = [stream for stream in idle if stream.not_before <= time.monotonic()]
-        for stream in ready:
+        due = [stream for stream in idle if stream.not_before <= time.monotonic()]
+        for stream in due:
             membership.refresh(stream)
+        ready = [stream for stream in due if stream.table.begun]  # not so one whose capture was enabled anew just now
+        for stream in ready:
             membership.check_gap(stream, pulse.maximum)
             if stream.phase is Phase.SNAPSHOT:
                 self._give("snapshot", stream, read_snapshot)
@@ -133,9 +159,17 @@ class Coordinator:
         """Moves the others forward: nothing of theirs lies between their position and the maximum."""
         places = [(active(stream.table.instances, stream.changes), stream) for stream in streams]
         known = [(instance, stream) for instance, stream in places if instance is not None]
-        # Where two instances meet, the page that is read finds out which of them has something.
-        found = with_changes(connection, [(instance, stream.changes) for instance, stream in known], maximum)
-        low_marks = read_low_marks(connection)
+        try:
+            # Where two instances meet, the page that is read finds out which of them has something.
+            found = with_changes(connection, [(instance, stream.changes) for instance, stream in known], maximum)
+            low_marks = read_low_marks(connection)
+        except TemporaryError:
+            raise
+        except DStreamError as error:
+            # What vanished spoils the question for all; read one by one, each table finds out about itself.
+            self._shared.log.debug("asking for changes of all tables at once: %s", error.message)
+            self._shared.stale.set()
+            return [stream for _, stream in known]
         changed = []
         for index, (instance, stream) in enumerate(known):
             low_mark = low_marks.get(instance.object_id)
@@ -153,10 +187,12 @@ class Coordinator:
 
     def _job(self, kind: Kind, stream: TableStream, work: Callable[[Shared, TableStream], bool]) -> None:
         """Runs in a worker's thread. The table is given back last: from then on the coordinator works on it."""
-        shared = self._shared
+        shared, rows = self._shared, stream.rows
         try:
             more = work(shared, stream)
         except TemporaryError as error:
+            if stream.rows > rows:
+                stream.backoff.succeeded()
             pause = stream.backoff.failed()
             stream.not_before = time.monotonic() + pause
             shared.log.warning("%s: %s; trying again in %.1f s", stream.name, error.message, pause)
@@ -171,8 +207,11 @@ class Coordinator:
         if more and not stream.leaving and not shared.stop.is_set():
             self._workers.add(kind, lambda: self._job(kind, stream, work))
             return
-        stream.busy = False
-        if stream.not_before <= time.monotonic():
+        # A pass that came to the end of what there was needs no other one at once: a table that changes all the time is
+        # looked at once in `poll_interval`.
+        again = stream.hurry or kind == "snapshot" or stream.leaving or stream.suspicion is not None
+        stream.busy = stream.hurry = False
+        if again and stream.not_before <= time.monotonic():
             shared.wake.set()
 
     def _finished(self) -> bool:

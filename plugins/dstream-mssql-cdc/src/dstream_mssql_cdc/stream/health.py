@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 
-from dstream_core.api import ConfigurationError, DStreamError, Log, TemporaryError
+from dstream_core.api import DStreamError, Log, TemporaryError
+from dstream_mssql_cdc.connection.answers import answer, clock_time
 from dstream_mssql_cdc.connection.connect import Connection
 from dstream_mssql_cdc.stream.pulse import Pulse
 
@@ -51,11 +52,11 @@ class Health:
             "EXEC sys.sp_cdc_start_job, and see that SQL Server Agent runs",
             pulse.maximum is None,
         )
-        newest, local = connection.query(NEWEST_ENTRY)[0]
+        newest, local = map(clock_time, answer(connection, NEWEST_ENTRY) or (None, None))
         self._say(
             "the capture job is silent: its newest entry in cdc.lsn_time_mapping is older than "
             f"{SILENCE.total_seconds() / 60:.0f} minutes; look at EXEC sys.sp_cdc_help_jobs and at SQL Server Agent",
-            newest is not None and local - newest > SILENCE,
+            newest is not None and local is not None and local - newest > SILENCE,
         )
         self._look_at_views(connection)
 
@@ -68,12 +69,12 @@ class Health:
             sessions = connection.query(LATENCY)
         except TemporaryError:
             raise
-        except (ConfigurationError, DStreamError) as error:
+        except DStreamError as error:
             self._views_allowed = False
             self._log.info("errors and latency of the capture job are not watched: %s", error.message)
             return
         for entry, number, message in errors:
-            self._errors_since = max(self._errors_since, entry)
+            self._errors_since = max(self._errors_since, clock_time(entry) or self._errors_since)
             self._log.warning("the capture job reports error %s: %s (sys.dm_cdc_errors)", number, message)
         latency = sessions[0][0] if sessions else None
         self._say(

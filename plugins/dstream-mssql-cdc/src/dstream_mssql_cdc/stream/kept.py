@@ -68,7 +68,8 @@ class KeptElsewhere:
         with self._calls:
             loaded = self._keeper.load()
         with self._lock:
-            self._known.update(loaded)
+            # Loaded ones are without the epoch that tells this run's from those before it.
+            self._known = {**loaded, **self._known}
         return loaded
 
     def stored(self, table: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,9 @@ from dstream_mssql_cdc.stream.telling import (
     uncaptured_warning,
 )
 
+REPLICA_SECONDS = 60.0
+"""How far one readable secondary may be behind another before a position is taken for one of another database."""
+
 Load = Callable[[], Mapping[str, Any]]
 
 
@@ -43,6 +47,7 @@ class Membership:
         self._load = load
         self._catalog: dict[str, Table] = {}
         self._asked: dict[str, str] = {}
+        self._waiting: set[str] = set()
         self.streams: dict[str, TableStream] = {}
         """The tables that are read now, by name."""
 
@@ -74,20 +79,44 @@ class Membership:
         Args:
             maximum: `sys.fn_cdc_get_max_lsn()`.
         """
-        held = self._leases.held()
+        held, leaving = self._leases.held(), self._leases.should_release()
         for name, stream in list(self.streams.items()):
             if name in held and held[name] == stream.epoch and name in self._catalog:
+                stream.leaving = name in leaving  # nobody may want it any more: the copy that came has gone again
                 continue
             stream.leaving = True  # a job that has it stops at the next page
             if not stream.busy:
                 self._shared.log.info("%s: not read here any more", name)
                 del self.streams[name]
-        self._hand_over(self._leases.should_release())
-        gained = [name for name in held if name in self._catalog and name not in self.streams]
+        self._hand_over(leaving)
+        held = self._leases.held()  # again: without what was handed over
+        gained = [name for name in held if name not in self.streams and self._has_begun(name)]
         if gained:
             stored = self._load()
-            for name in gained:
+            now = self._leases.held()
+            # What was lost meanwhile may have no position among those loaded.
+            for name in (name for name in gained if now.get(name, ...) == held[name]):
                 self._begin(self._catalog[name], stored.get(name), held[name], maximum)
+
+    def leases_moved(self) -> bool:
+        """Whether `follow_leases` has something to do; asks nobody."""
+        held = self._leases.held()
+        if self._leases.should_release() & self.streams.keys():
+            return True
+        mine = {name: epoch for name, epoch in held.items() if name in self._catalog and name not in self._waiting}
+        return mine != {name: stream.epoch for name, stream in self.streams.items()}
+
+    def _has_begun(self, name: str) -> bool:
+        """Whether the capture job has come to the table: before that nobody knows where its changes begin."""
+        table = self._catalog.get(name)
+        if table is None:
+            return False
+        if table.begun:
+            self._waiting.discard(name)
+        elif name not in self._waiting:
+            self._waiting.add(name)
+            self._shared.log.warning("%s: waits for the capture job, which has not begun with it", name)
+        return table.begun
 
     def refresh(self, stream: TableStream) -> None:
         """Gives a table that no job has what the catalog says now; before its target is raised.
@@ -114,8 +143,18 @@ class Membership:
         """
         position = self._follows(stream, maximum)
         gap = None if position is None else find_gap(stream.table.instances, position, maximum)
-        if gap is not None:
+        if gap is None or gap.reason != "beyond":
+            stream.beyond_since = None
+        if gap is not None and not self._may_catch_up(stream, gap):
             self._start_over(stream, gap, maximum)
+
+    def _may_catch_up(self, stream: TableStream, gap: Gap) -> bool:
+        """The maximum may be that of a replica that is behind the one that the position was read from."""
+        if gap.reason != "beyond" or not self._shared.pool.on_replicas:
+            return False
+        if stream.beyond_since is None:
+            stream.beyond_since = time.monotonic()
+        return time.monotonic() - stream.beyond_since < REPLICA_SECONDS
 
     def _follows(self, stream: TableStream, maximum: bytes | None) -> ChangePosition | None:
         """Where the table's changes are to go on.
@@ -128,7 +167,7 @@ class Membership:
 
     def _start_over(self, stream: TableStream, gap: Gap, maximum: bytes | None) -> None:
         options = self._shared.options
-        error = gap_error(stream.table, gap)
+        error = gap_error(stream.table, gap, stream.position.instance)
         if options.on_gap != "snapshot" and options.snapshot != "when_needed":
             raise error
         self._shared.log.warning("%s; its rows are delivered again", error.message)
@@ -150,13 +189,18 @@ class Membership:
         position = begun(position, table, phase, maximum)
         stream = TableStream(table, position, phase, epoch)
         self.streams[table.qualified] = stream
+        if stream.phase is Phase.SNAPSHOT and not _rows_delivered(position):
+            # All of them before the first is read: each waits until it is stored, which one at a time takes seconds.
+            self._shared.announce(stream)
         self._shared.log.debug("%s: begins with its %s", stream.name, phase.value)
 
     def _hand_over(self, wanted: set[str]) -> None:
-        """Tables that another copy is to have: what was emitted is stored first, so that it repeats nothing."""
+        """Tables that another copy is to have: what was emitted is stored first, so that it repeats nothing.
+
+        They are marked as leaving, so no job begins.
+        """
         for name in wanted & self.streams.keys():
             stream = self.streams[name]
-            stream.leaving = True
             if stream.busy or (stream.emitted is not None and self._shared.stored(name) != stream.emitted):
                 continue
             self._leases.release(name)
@@ -181,3 +225,7 @@ class Membership:
         suspicion, stream.suspicion = stream.suspicion, None
         if suspicion is not None and table == stream.table:
             raise suspicion
+
+
+def _rows_delivered(position: TablePosition) -> int:
+    return 0 if position.snapshot is None else position.snapshot.rows

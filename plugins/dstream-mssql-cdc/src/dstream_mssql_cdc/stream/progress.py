@@ -37,6 +37,8 @@ class Progress:
             pulse: what the database said last.
             streams: the tables that are read.
         """
+        for stream in streams.values():
+            note_standing(stream, pulse)
         now = time.monotonic()
         if now - self._reported < REPORT_SECONDS:
             return
@@ -67,13 +69,23 @@ class Progress:
         self._late = late
 
 
+def note_standing(stream: TableStream, pulse: Pulse) -> None:
+    """Notes since when a table is behind.
+
+    What it delivered before it last caught up says nothing: a table may change once a day.
+    """
+    if stream.phase is not Phase.CHANGES or pulse.maximum is None or stream.caught_up(pulse.maximum):
+        stream.newest_commit = stream.behind_since = None
+    elif stream.behind_since is None:
+        stream.behind_since = pulse.now
+
+
 def lag_seconds(stream: TableStream, pulse: Pulse) -> float:
-    """How long ago the last delivered change was committed, if there are further ones; else 0."""
-    if stream.phase is not Phase.CHANGES or stream.newest_commit is None or pulse.maximum is None:
+    """How long ago the last delivered change was committed, or the table fell behind, if it is behind; else 0."""
+    since = stream.newest_commit or stream.behind_since
+    if since is None or stream.behind_since is None:
         return 0.0
-    if stream.caught_up(pulse.maximum):
-        return 0.0
-    return max((pulse.now - stream.newest_commit.replace(tzinfo=None)).total_seconds(), 0.0)
+    return max((pulse.now - since.replace(tzinfo=None)).total_seconds(), 0.0)
 
 
 def snapshot_numbers(streams: Mapping[str, TableStream]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import partial
 from dstream_mssql_cdc.changes import ChangeBlock
 from dstream_mssql_cdc.connection.connect import Connection
 from dstream_mssql_cdc.position import ChangePosition, TablePosition
-from dstream_mssql_cdc.stream.pulse import read_low_mark
+from dstream_mssql_cdc.stream.pulse import read_low_mark, require_reached
 from dstream_mssql_cdc.stream.segments import Segment, front, next_segment
 from dstream_mssql_cdc.stream.shared import Shared
 from dstream_mssql_cdc.stream.table_stream import TableStream
@@ -34,6 +34,7 @@ def read_changes(shared: Shared, stream: TableStream) -> bool:
         DStreamError: it cannot go on.
     """
     with shared.pool.lend(f"changes of {stream.name}") as connection:
+        require_reached(connection, stream.target)
         for _ in range(PAGES_IN_A_ROW):
             if stream.leaving or shared.stop.is_set():
                 return False
@@ -59,11 +60,16 @@ def _read_page(shared: Shared, stream: TableStream, connection: Connection, segm
         return False
     for block in blocks:
         position_of = partial(_position, stream.position, segment.instance.name, block)
-        position = stream.position.at(block.position, segment.instance.name)
+        last = block is blocks[-1] and not block.full
+        # Nothing else is left before the segment's end: behind it neither we nor the Go provider repeat anything.
+        end = ChangePosition.behind(segment.upper) if last else block.position
+        position = stream.position.at(end, segment.instance.name)
         if not shared.emit_lines(stream, block.lines, block.count, position, position_of):
             return False
         stream.newest_commit = block.newest_commit or stream.newest_commit
-    if not (blocks and blocks[-1].full):
+    if blocks and blocks[-1].full:
+        stream.hurry = True
+    else:
         move_forward(shared, stream, segment.upper, segment.instance.name)
     return True
 

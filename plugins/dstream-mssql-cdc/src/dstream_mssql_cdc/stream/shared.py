@@ -88,6 +88,14 @@ class Shared:
         stream.position = position
         return True
 
+    def announce(self, stream: TableStream) -> bool:
+        """Sends the identity of a snapshot that begins on its way, unless that was done: it is stored before a row is.
+
+        Returns:
+            False: the run ends.
+        """
+        return stream.emitted == stream.position.document() or self.emit_position(stream, stream.position)
+
     def wait_until_stored(self, stream: TableStream) -> bool:
         """Waits until the position that went out last is stored.
 

@@ -18,7 +18,7 @@ from dstream_mssql_cdc.stream.membership import Membership
 from dstream_mssql_cdc.stream.outlet import Outgoing, Outlet
 from dstream_mssql_cdc.stream.progress import Progress
 from dstream_mssql_cdc.stream.shared import Shared
-from dstream_mssql_cdc.stream.workers import Workers
+from dstream_mssql_cdc.stream.workers import Workers, reading_threads
 
 LOOK_SECONDS = 0.1
 """How often the emitting thread sees whether somebody asked to stop."""
@@ -77,12 +77,6 @@ def stream_changes(
         outlet.close()
         workers.close(END_SECONDS)
         coordinator.join(END_SECONDS)
-
-
-def reading_threads(options: MssqlCdcOptions) -> int:
-    """How many tables are read at the same time: what looks for changes, and locks, have a connection each."""
-    dedicated = 1 + (options.lock_config.type == "sqlserver")
-    return max(options.max_connections - dedicated, 1)
 
 
 def _is_ours(outgoing: Outgoing, leases: Leases) -> bool:

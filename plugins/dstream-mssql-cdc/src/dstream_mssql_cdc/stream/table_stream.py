@@ -48,6 +48,8 @@ class TableStream:
         """Changes up to this commit are to be read."""
         self.busy = False
         """A job has it."""
+        self.hurry = False
+        """The last job read a full page: there may be more already."""
         self.leaving = False
         """Another copy of the task is to have it: read nothing more, then give the lease back."""
         self.not_before = 0.0
@@ -55,12 +57,18 @@ class TableStream:
         self.backoff = Backoff()
         self.suspicion: Exception | None = None
         """A failure that a change of the catalog may explain."""
+        self.beyond_since: float | None = None
+        """Since when its position lies beyond a replica's maximum; in the time of `time.monotonic`."""
         self.rows = 0
         """Lines emitted in this run."""
         self.rows_about: int | None = None
         """Rows that its snapshot will have, about; None if that is not known."""
+        self.told_of_locks = False
+        """It was said that its snapshot holds locks."""
         self.newest_commit: datetime | None = None
-        """When the last emitted change was committed, UTC."""
+        """When the last emitted change was committed, UTC; None since it has caught up."""
+        self.behind_since: datetime | None = None
+        """When it was first seen to be behind, in the server's UTC; None once it has caught up."""
         self.checkpointed = 0.0
         """When its position last went out; in the time of `time.monotonic`."""
         self.emitted: object = None
@@ -139,9 +147,15 @@ def begun(position: TablePosition, table: Table, phase: Phase, maximum: bytes | 
         # Message ids of masked rows are keyed with it: nobody shall find a value by trying.
         return replace(position, snapshot=SnapshotPosition(secrets.token_hex(16), lsn))
     if phase is Phase.CHANGES and position.changes is None:
-        snapshot = position.snapshot
-        return position.at(oldest(table.instances) if snapshot is None else ChangePosition.behind(snapshot.lsn))
+        return position.at(changes_follow(position) or oldest(table.instances))
     return position
+
+
+def changes_follow(position: TablePosition) -> ChangePosition | None:
+    """Where the changes go on, or will once the snapshot has ended; None if there is neither."""
+    if position.changes is not None or position.snapshot is None:
+        return position.changes
+    return ChangePosition.behind(position.snapshot.lsn)
 
 
 def behind_snapshot(position: TablePosition) -> TablePosition:

@@ -21,14 +21,22 @@ class NotCapturedError(ConfigurationError):
     default_code = "mssql/capture-disabled"
 
 
-def gap_error(table: Table, gap: Gap) -> DStreamError:
-    """The error for changes that are gone, with the two ways to go on."""
+def gap_error(table: Table, gap: Gap, instance: str = "") -> DStreamError:
+    """The error for changes that are gone, with the two ways to go on.
+
+    Args:
+        table: the table.
+        gap: what is gone.
+        instance: the capture instance that was read last, if that is known.
+    """
     if gap.reason == "purged":
         what = (
             f"{table.qualified}: changes are gone: the position is 0x{gap.position.hex()}, "
             f"the change table begins at 0x{gap.limit.hex()}"
         )
         why = "the cleanup job removed them before they were read (sys.sp_cdc_change_job, @retention in minutes)"
+        if instance and instance not in {each.name for each in table.instances}:
+            why = f"the capture instance {instance} was disabled before all its changes were read"
     else:
         what = (
             f"{table.qualified}: the position 0x{gap.position.hex()} lies beyond the database's last change "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
+
+from dstream_mssql_cdc.config import MssqlCdcOptions
 
 Kind = Literal["changes", "snapshot"]
 Job = Callable[[], None]
@@ -43,6 +46,9 @@ class Workers:
     def close(self, timeout: float) -> bool:
         """Forgets what waits, and waits for what runs.
 
+        Args:
+            timeout: seconds, for all threads together.
+
         Returns:
             True: no job runs any more.
         """
@@ -51,8 +57,9 @@ class Workers:
             for waiting in self._waiting.values():
                 waiting.clear()
             self._changed.notify_all()
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(deadline - time.monotonic(), 0))
         return not any(thread.is_alive() for thread in self._threads)
 
     def waiting(self, kind: Kind) -> int:
@@ -80,3 +87,9 @@ class Workers:
                         return kind, self._waiting[kind].popleft()
                 self._changed.wait()
             return None
+
+
+def reading_threads(options: MssqlCdcOptions) -> int:
+    """How many tables are read at the same time: what looks for changes, and locks, have a connection each."""
+    dedicated = 1 + (options.lock_config.type == "sqlserver")
+    return max(options.max_connections - dedicated, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from dstream_mssql_cdc.catalog.patterns import ColumnPatterns
 from dstream_mssql_cdc.catalog.values import Column, Table
 from dstream_mssql_cdc.config import MssqlCdcOptions
 from dstream_mssql_cdc.values.masks import Mask, Masks
-from dstream_mssql_cdc.values.types import Convert, column_expression, encoder, refuse_unknown
+from dstream_mssql_cdc.values.types import OLD_LOB_TYPES, Convert, column_expression, encoder, refuse_unknown
 
 Values = Sequence[Any]
 """The values of one column, row by row. Rows are worked on column by column: that keeps the loops out of Python."""
@@ -50,6 +50,12 @@ class ReadColumn:
         return values if mask is None else [None if value is None else mask(value) for value in values]
 
 
+WEIGHED_BYTES = 4096
+"""Rows that their columns' types allow to be larger are weighed one by one as they arrive; others are not."""
+LARGE_VALUE = 256
+"""Columns whose values can be no larger say nothing of a row's weight."""
+
+
 @dataclass(frozen=True)
 class ColumnPlan:
     """What is read of a table.
@@ -70,6 +76,27 @@ class ColumnPlan:
     def expressions(self, alias: str, options: MssqlCdcOptions) -> list[str]:
         """The select list; a `%` in it is not doubled."""
         return [column_expression(alias, each.column, options) for each in self.read]
+
+    def weigher(self, first: int = 0) -> Callable[[Sequence[Any]], int] | None:
+        """What weighs a row by the values that may be large; None: no row of these columns is.
+
+        Args:
+            first: place in the row of the first of the columns.
+        """
+        sizes = [each.column.max_length for each in self.read]
+        if min(sizes, default=0) >= 0 and sum(sizes) <= WEIGHED_BYTES and not self._old_lobs:
+            return None
+        large = [
+            place
+            for place, each in enumerate(self.read, first)
+            if not 0 <= each.column.max_length <= LARGE_VALUE or each.column.type in OLD_LOB_TYPES
+        ]
+        return lambda row: sum(len(row[place]) for place in large if row[place] is not None)
+
+    @property
+    def _old_lobs(self) -> bool:
+        """There are some; `sys.columns` has the length of their pointers."""
+        return any(each.column.type in OLD_LOB_TYPES for each in self.read)
 
     @property
     def data_names(self) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class TypeRule:
 
 
 _PLAIN = TypeRule()
+# The text of time, datetime2 and datetimeoffset is that of style 121 unless another one is asked for; datetime's is not.
 _DECIMAL = TypeRule("CONVERT(varchar(41), {0})")
 
 _RULES: dict[str, TypeRule] = {
@@ -51,10 +52,10 @@ _RULES: dict[str, TypeRule] = {
     "money": TypeRule("CONVERT(varchar(41), CONVERT(decimal(19, 4), {0}))"),
     "smallmoney": TypeRule("CONVERT(varchar(41), CONVERT(decimal(10, 4), {0}))"),
     "real": TypeRule(convert=lambda _: single_number),
-    "time": TypeRule("CONVERT(varchar(16), {0}, 121)", lambda column: time_text(column.scale)),
+    "time": TypeRule("CONVERT(varchar(16), {0})", lambda column: time_text(column.scale)),
     "datetime": TypeRule("CONVERT(varchar(23), {0}, 121)", lambda _: datetime_text(3)),
-    "datetime2": TypeRule("CONVERT(varchar(27), {0}, 121)", lambda column: datetime_text(column.scale)),
-    "datetimeoffset": TypeRule("CONVERT(varchar(34), {0}, 121)", lambda column: datetimeoffset_text(column.scale)),
+    "datetime2": TypeRule("CONVERT(varchar(27), {0})", lambda column: datetime_text(column.scale)),
+    "datetimeoffset": TypeRule("CONVERT(varchar(34), {0})", lambda column: datetimeoffset_text(column.scale)),
     "uniqueidentifier": TypeRule("LOWER(CONVERT(varchar(36), {0}))", lambda _: str.lower),
     "xml": TypeRule("CONVERT(nvarchar(max), {0})"),
     "json": TypeRule("CONVERT(nvarchar(max), {0})"),

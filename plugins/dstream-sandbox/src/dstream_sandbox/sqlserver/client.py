@@ -70,7 +70,8 @@ class SqlServerSandbox:
             arguments += ["--time-zone", time_zone]
         arguments += [word for name in databases for word in ("--database", name)]
         arguments += [word for path in scripts for word in ("--script", str(path))]
-        self._command = [sys.executable, "-m", "dstream_sandbox.sqlserver.main", *arguments]
+        # -P: a module of the current folder (a user's types.py) must not stand in for one of Python's.
+        self._command = [sys.executable, "-P", "-m", "dstream_sandbox.sqlserver.main", *arguments]
         self._environment = {**os.environ, **(environment or {})}
         if password:
             self._environment[PASSWORD_VARIABLE] = password

@@ -28,6 +28,7 @@ password; then every line is a request `{"verb": "…", …arguments}`, answered
 | `backup` | `database` | keeps its state, gives a token |
 | `restore` | `token` | puts a database back; its sessions are killed |
 | `capture_error` | `database`, `number`, `message` | adds a row to sys.dm_cdc_errors |
+| `database_state` | `database`, `state` | ONLINE, RECOVERING, SUSPECT…: unless it is ONLINE, nobody opens it |
 | `clock` | `offset` (seconds), `time_zone` | moves the server's clock, or the server |
 | `shutdown` | | answers, then ends the process |
 """
@@ -102,6 +103,7 @@ class Control:
             "backup": engine.backup,
             "restore": engine.restore,
             "capture_error": engine.inject_capture_error,
+            "database_state": engine.set_database_state,
             "clock": engine.set_clock,
             "shutdown": ended.set,
         }

@@ -234,6 +234,10 @@ class ControlClient:
         """Adds a row to sys.dm_cdc_errors, as a log scan that fails does."""
         self.call("capture_error", database=database, number=number, message=message)
 
+    def database_state(self, database: str, state: str) -> None:
+        """Puts a database into a state such as RECOVERING; unless it is ONLINE, nobody opens it."""
+        self.call("database_state", database=database, state=state)
+
     def clock(self, offset: float | None = None, time_zone: str | int | None = None) -> None:
         """Moves the server's clock (seconds ahead of the real one), or the server to another time zone."""
         self.call("clock", offset=offset, time_zone=time_zone)

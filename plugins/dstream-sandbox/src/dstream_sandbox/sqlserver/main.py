@@ -8,6 +8,7 @@ with `--die-with-parent` when its stdin is closed.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import logging
@@ -34,6 +35,9 @@ from dstream_sandbox.sqlserver.types import SqlType
 PASSWORD_VARIABLE = "DSTREAM_SANDBOX_PASSWORD"  # noqa: S105  the name of a variable
 """The administrator's password; without it one is made up. A variable, since arguments are seen by everybody."""
 
+COLLECT_AFTER = (50_000, 20, 50)
+"""Rows are tuples, trees and tokens have no cycles: the collector's usual thresholds look at all of them for nothing."""
+
 ENGINE = os.environ.get("DSTREAM_SANDBOX_ENGINE") or "dstream_sandbox.sqlserver.engine.server:Server"
 """What stands behind the wire, as `module:class`; the variable is for tests of the wire itself."""
 
@@ -41,6 +45,7 @@ ENGINE = os.environ.get("DSTREAM_SANDBOX_ENGINE") or "dstream_sandbox.sqlserver.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the sandbox until it is told to end; gives the exit code."""
     options = _parser().parse_args(arguments)
+    gc.set_threshold(*COLLECT_AFTER)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -91,6 +91,9 @@ class Server(Protocol):
     def inject_capture_error(self, database: str, number: int = 22859, message: str = "") -> None:
         """Adds a row to sys.dm_cdc_errors."""
 
+    def set_database_state(self, database: str, state: str) -> None:
+        """Puts a database into a state of `sys.databases.state_desc`."""
+
     def set_clock(self, offset: float | None = None, time_zone: str | int | None = None) -> None:
         """Moves the server's clock by seconds, or the server to another time zone."""
 

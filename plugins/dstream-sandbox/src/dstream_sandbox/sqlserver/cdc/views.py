@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dstream_sandbox.sqlserver.engine.api import Relation, Row
 from dstream_sandbox.sqlserver.engine.log import lsn_bytes, lsn_text
 from dstream_sandbox.sqlserver.engine.relations import SystemView, declared
-from dstream_sandbox.sqlserver.engine.security import denied
 
 if TYPE_CHECKING:
     from dstream_sandbox.sqlserver.cdc.state import CaptureState, ScanSession
@@ -59,28 +58,11 @@ def relation(state: CaptureState, name: str) -> Relation | None:
     if found is None:
         return None
     columns, produce = found
-    return SystemView(
-        state.database, "cdc", name, columns, lambda session, database: produce(state), _reader_of_cdc(name)
+    made = SystemView(state.database, "cdc", name, columns, lambda session, database: produce(state))
+    made.public = (
+        False  # as any table of the schema: SELECT on it, on some of its columns, on the schema, on the database
     )
-
-
-def _reader_of_cdc(name: str) -> Any:
-    def authorise(session: Session, database: Database) -> None:
-        # As any table of the schema: SELECT on schema `cdc` or the whole database.
-        securable = _Named(name, database)
-        if not session.allowed("SELECT", securable, database):
-            raise denied("SELECT", securable, database)
-
-    return authorise
-
-
-class _Named:
-    schema = "cdc"
-    object_id = 0
-
-    def __init__(self, name: str, database: Database) -> None:
-        self.name = name
-        self.database = database
+    return made
 
 
 def change_tables(state: CaptureState) -> Iterable[Row]:

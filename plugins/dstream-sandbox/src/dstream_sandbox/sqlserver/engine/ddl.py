@@ -10,6 +10,7 @@ from dstream_sandbox.sqlserver.engine import altering, building
 from dstream_sandbox.sqlserver.engine.api import AlterTable, IndexSpec, Module, Relation, TableSpec
 from dstream_sandbox.sqlserver.engine.database import SYSTEM_SCHEMAS, AliasType
 from dstream_sandbox.sqlserver.engine.locks import EXCLUSIVE, acquire
+from dstream_sandbox.sqlserver.engine.security import WholeSchema
 from dstream_sandbox.sqlserver.engine.tables import Table
 from dstream_sandbox.sqlserver.errors import SqlError, not_supported
 from dstream_sandbox.sqlserver.types import DEFAULT_COLLATION, SqlType
@@ -63,12 +64,9 @@ class Definitions:
     def _schema_for(self, schema: str | None) -> str:
         name = schema or "dbo"
         found = self.database.schema_of(name)
-        if found is None:
-            raise SqlError(
-                2760,
-                f'The specified schema name "{name}" either does not exist or you do not have permission to use it.',
-            )
-        if found.name in ("sys", "INFORMATION_SCHEMA"):
+        session: Any = self
+        usable = found is not None and found.name not in ("sys", "INFORMATION_SCHEMA")
+        if found is None or not usable or not session.allowed("ALTER", WholeSchema(self.database, found.name)):
             raise SqlError(
                 2760,
                 f'The specified schema name "{name}" either does not exist or you do not have permission to use it.',

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dstream_sandbox.sqlserver.engine.applocks import MODES
 from dstream_sandbox.sqlserver.engine.principals import SERVER_ROLES
 from dstream_sandbox.sqlserver.engine.relations import Function
+from dstream_sandbox.sqlserver.engine.security import WholeSchema, column_of
 from dstream_sandbox.sqlserver.engine.tables import Table
 from dstream_sandbox.sqlserver.errors import SqlError
 from dstream_sandbox.sqlserver.types import (
@@ -125,31 +126,22 @@ def has_perms_by_name(
         schema = session.database.schema_of(split_name(securable or "")[-1])
         if schema is None:
             return None
-        return int(session.allowed(asked, _SchemaOnly(session.database, schema.name)))
+        return int(session.allowed(asked, WholeSchema(session.database, schema.name)))
     found = find_object(session, securable)
     if found is None:
         return None
-    if rest and rest[0] is not None and isinstance(found, Table):
-        return int(_may_column(session, found, asked, str(rest[0])))
+    if rest and rest[0] is not None:
+        column = split_name(str(rest[0]))[-1]
+        return None if column_of(found, column) is None else int(_may_column(session, found, asked, column))
     return int(session.allowed(asked, found))
 
 
-class _SchemaOnly:
-    """Stands for a schema as a whole."""
-
-    object_id = 0
-
-    def __init__(self, database: Database, schema: str) -> None:
-        self.database = database
-        self.schema = schema
-
-
-def _may_column(session: Session, table: Table, permission: str, column: str) -> bool:
+def _may_column(session: Session, table: Any, permission: str, column: str) -> bool:
     try:
         session.require(permission, table, [column])
     except SqlError:
         return False
-    return table.column(column) is not None
+    return True
 
 
 def is_member(session: Session, role: str | None) -> int | None:

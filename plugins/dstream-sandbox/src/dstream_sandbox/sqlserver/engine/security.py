@@ -15,6 +15,26 @@ if TYPE_CHECKING:
     from dstream_sandbox.sqlserver.engine.server import Server
 
 _DATA = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+_REVEALING = _DATA | {
+    "EXECUTE",
+    "REFERENCES",
+    "CONTROL",
+    "ALTER",
+    "ALTER ANY SCHEMA",
+    "VIEW DEFINITION",
+    "TAKE OWNERSHIP",
+}
+"""Permissions on a database or schema that are permissions on the objects in it, and so show them in the catalog."""
+
+
+class WholeSchema:
+    """Stands for a schema as a whole."""
+
+    object_id = 0
+
+    def __init__(self, database: Database, schema: str) -> None:
+        self.database = database
+        self.schema = schema
 
 
 class Security:
@@ -34,10 +54,17 @@ class Security:
         """Whether the session may do anything in a database: sysadmin, dbo, db_owner."""
         return self.login.is_sysadmin or database.principals.owns(self.user_in(database))
 
+    def owns_schema_of(self, securable: Any, database: Database) -> bool:
+        """Whether the session is the owner of an object's schema, or a member of the role that is."""
+        schema = database.schemas.get(str(getattr(securable, "schema", "")).lower())
+        if schema is None or schema.owner.lower() == "dbo":
+            return False
+        return schema.owner.lower() in database.principals.roles_of(self.user_in(database))
+
     def allowed(self, permission: str, securable: Any, database: Database | None = None) -> bool:
         """Whether the session has a permission on a whole object (None: on the database)."""
         home = database or getattr(securable, "database", None) or self.database
-        if self.owns(home):
+        if self.owns(home) or self.owns_schema_of(securable, home):
             return True
         if getattr(securable, "public", False) and permission in ("SELECT", "EXECUTE"):
             return True
@@ -57,24 +84,24 @@ class Security:
             checker(self, permission)
             return
         home = getattr(securable, "database", None) or self.database
-        if self.owns(home):
+        if self.owns(home) or self.owns_schema_of(securable, home):
             return
-        if not isinstance(securable, Table) or permission not in ("SELECT", "UPDATE"):
+        if permission not in ("SELECT", "UPDATE") or not _has_columns(securable):
             if not self.allowed(permission, securable, home):
                 raise denied(permission, securable, home)
             return
         self._require_columns(permission, securable, home, columns)
 
-    def _require_columns(self, permission: str, table: Table, home: Database, columns: Iterable[str]) -> None:
+    def _require_columns(self, permission: str, table: Any, home: Database, columns: Iterable[str]) -> None:
         whole = self.allowed(permission, table, home)
         roles = home.principals.roles_of(self.user_in(home))
         asked = list(columns)
-        some = self._any_column(table, permission, roles)
+        some = self._any_column(table, home, permission, roles)
         refused = "D" in home.principals.states(roles, permission, home.securables(table))
         if refused or (not whole and not some):
             raise denied(permission, table, home)
         for name in asked:
-            column = table.column(name)
+            column = column_of(table, name)
             if column is None:
                 continue
             states = set(home.principals.states(roles, permission, [("OBJECT", table.object_id)], column.column_id))
@@ -82,11 +109,11 @@ class Security:
                 raise column_denied(permission, table, home, column.name)
 
     @staticmethod
-    def _any_column(table: Table, permission: str, roles: set[str]) -> bool:
+    def _any_column(table: Any, home: Database, permission: str, roles: set[str]) -> bool:
         return any(
             key.securable == ("OBJECT", table.object_id) and key.column_id and key.permission == permission and state == "G"
             and key.grantee in roles
-            for key, state in table.database.principals.permissions.items()
+            for key, state in home.principals.permissions.items()
         )  # fmt: skip
 
     def require_database(self, permission: str, database: Database | None = None) -> None:
@@ -112,14 +139,17 @@ class Security:
     def sees(self, securable: Any) -> bool:
         """Whether an object's metadata are shown: who has any permission on it."""
         home = getattr(securable, "database", None) or self.database
-        if self.owns(home):
+        if self.owns(home) or self.owns_schema_of(securable, home):
             return True
         roles = home.principals.roles_of(self.user_in(home))
         if "db_ddladmin" in roles or ("db_datareader" in roles or "db_datawriter" in roles):
             return True
         places = set(home.securables(securable)) | {("DATABASE", 0)}
         return any(
-            state == "G" and key.grantee in roles and key.securable in places and key.permission != "CONNECT"
+            state == "G"
+            and key.grantee in roles
+            and key.securable in places
+            and (key.securable[0] == "OBJECT" or key.permission in _REVEALING)
             for key, state in home.principals.permissions.items()
         )
 
@@ -175,7 +205,7 @@ class Security:
         if columns:
             numbers = []
             for column in columns:
-                match = target.column(column) if isinstance(target, Table) else None
+                match = column_of(target, column)
                 if match is None:
                     raise SqlError(1911, f"Column name '{column}' does not exist in the target table or view.")
                 numbers.append(match.column_id)
@@ -308,6 +338,19 @@ class Security:
         (found.members.add if add else found.members.discard)(member.lower())
 
 
+def column_of(relation: Any, name: str) -> Any:
+    """The column of a table, or of a relation that is a table to its readers, by name; None."""
+    if isinstance(relation, Table):
+        return relation.column(name)
+    columns = getattr(relation, "columns", ())
+    return next((column for column in columns if column.name.lower() == name.lower()), None)
+
+
+def _has_columns(securable: Any) -> bool:
+    """Whether permissions can be given on single columns of it: tables, and those of capture."""
+    return isinstance(securable, Table) or (getattr(securable, "schema", "") == "cdc" and hasattr(securable, "columns"))
+
+
 def _expanded(permission: str) -> Sequence[str]:
     if permission in ("ALL", "ALL PRIVILEGES"):
         return ("SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE", "REFERENCES")
@@ -328,7 +371,7 @@ def denied(permission: str, securable: Any, database: Database) -> SqlError:
     )  # fmt: skip
 
 
-def column_denied(permission: str, table: Table, database: Database, column: str) -> SqlError:
+def column_denied(permission: str, table: Any, database: Database, column: str) -> SqlError:
     """230."""
     return SqlError(
         230,

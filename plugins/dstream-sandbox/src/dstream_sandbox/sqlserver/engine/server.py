@@ -301,6 +301,10 @@ class Server:
                 self.jobs.forget(old)
             self.databases[kept.name.lower()] = backups.copied(kept, restored=True)
 
+    def set_database_state(self, database: str, state: str) -> None:
+        """Puts a database into a state such as RECOVERING; unless it is ONLINE nobody opens it, sessions in it stay."""
+        self.databases[database.lower()].state = state.upper()
+
     def inject_capture_error(self, database: str, number: int = 22859, message: str = "") -> None:
         """Adds a row to sys.dm_cdc_errors as a failing log scan would."""
         self.jobs.add_error(database, number, message)

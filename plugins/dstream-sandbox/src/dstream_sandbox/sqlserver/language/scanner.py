@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dstream_sandbox.sqlserver.errors import SqlError
+from dstream_sandbox.sqlserver.language.conversions.texts import to_code_page
 from dstream_sandbox.sqlserver.language.messages import syntax_error
 from dstream_sandbox.sqlserver.types import FLOAT, INT, MAX, MONEY, SqlType, nvarchar, varbinary, varchar
 
@@ -42,11 +45,13 @@ _TOKEN = re.compile(
   | (?P<number>(?:\d+\.?\d*|\.\d+)(?P<exponent>[eE][+-]?\d*)?)
   | (?P<money>[$£€¥]\s*(?:\d[\d,]*\.?\d*|\.\d+))
   | (?P<variable>@@?[\w@#$]+)
-  | (?P<word>[^\W\d][\w@#$]*|\#\#?[\w@#$]*|\$(?:action|identity|rowguid)\b)
+  | (?P<word>[^\W\d][\w@#$]*|\#\#?[\w@#$]*|\$(?i:action|identity|rowguid)\b)
   | (?P<op><=|>=|<>|!=|!<|!>|\+=|-=|\*=|/=|%=|&=|\^=|\|=|::|\|\||[-+*/%&|^~=<>(),.;:{}])
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
+
+_new = tuple.__new__
 
 _COMMENT = re.compile(r"/\*|\*/")
 
@@ -74,11 +79,11 @@ def scan(text: str, quoted_identifier: bool = True) -> list[Token]:
             continue
         if kind == "comment":
             position = _after_comment(text, position)
+        elif kind == "op":  # most tokens of long batches: made without the call that a named tuple's constructor is
+            tokens.append(_new(Token, ("op", match[0], None, start, position, None)))
         elif kind == "word":
             word = match[0]
             tokens.append(Token("word", word.upper(), word, start, position))
-        elif kind == "op":
-            tokens.append(Token("op", match[0], None, start, position))
         else:
             tokens.append(_token(kind or "", match[0], start, position, quoted_identifier))
     tokens.append(Token("end", "", None, end, end))
@@ -94,14 +99,16 @@ def _token(kind: str, text: str, start: int, stop: int, quoted_identifier: bool)
     if kind == "string":
         unicode = text[0] in "Nn"
         value = text[2 if unicode else 1 : -1].replace("''", "'")
-        return Token("string", text, value, start, stop, _string_type(value, unicode))
+        if not unicode:
+            value = to_code_page(value)  # 'ж' is a varchar, and is a question mark before anything looks at it
+        return Token("string", text, value, start, stop, _string_type(len(value), unicode))
     if kind == "bracket":
         return Token("quoted", text, text[1:-1].replace("]]", "]"), start, stop)
     if kind == "double":
         value = text[1:-1].replace('""', '"')
         if quoted_identifier:
             return Token("quoted", text, value, start, stop)
-        return Token("string", text, value, start, stop, _string_type(value, False))
+        return Token("string", text, value, start, stop, _string_type(len(value), False))
     if kind == "variable":
         return Token("variable", text, text.lower(), start, stop)
     value, type_ = _literal(kind, text)
@@ -117,7 +124,14 @@ def _literal(kind: str, text: str) -> tuple[Any, SqlType]:
         return Decimal(text[1:].strip().replace(",", "")).quantize(Decimal("0.0001")), MONEY
     if "e" in text or "E" in text:
         mantissa, exponent = re.split("[eE]", text)
-        return float(f"{mantissa}e{exponent if exponent.strip('+-') else exponent + '0'}"), FLOAT
+        value = float(f"{mantissa}e{exponent if exponent.strip('+-') else exponent + '0'}")
+        if math.isinf(value):
+            raise SqlError(
+                168,
+                f"The floating point value '{text}' is out of the range of computer representation (8 bytes).",
+                15,
+            )
+        return value, FLOAT
     if "." not in text and int(text) <= 2**31 - 1:
         return int(text), INT
     return _decimal(text)
@@ -132,11 +146,17 @@ def _decimal(text: str) -> tuple[Decimal, SqlType]:
         raise SqlError(
             1007, f"The number '{text}' is out of the range for numeric representation (maximum precision 38).", 15
         )
-    return Decimal(text.rstrip(".") or "0"), SqlType("numeric", precision=precision, scale=len(fraction))
+    return Decimal(text.rstrip(".") or "0"), _numeric(precision, len(fraction))
 
 
-def _string_type(value: str, unicode: bool) -> SqlType:
-    length = max(len(value), 1)
+@lru_cache(maxsize=1024)
+def _numeric(precision: int, scale: int) -> SqlType:
+    return SqlType("numeric", precision=precision, scale=scale)
+
+
+@lru_cache(maxsize=4096)
+def _string_type(characters: int, unicode: bool) -> SqlType:
+    length = max(characters, 1)
     if unicode:
         return nvarchar(length if length <= 4000 else MAX)
     return varchar(length if length <= 8000 else MAX)

@@ -46,9 +46,9 @@ def tables(session: Session, database: Database) -> Iterator[Table]:
 def change_tables(session: Session, database: Database) -> Iterable[Any]:
     """Change tables and lsn_time_mapping: ordinary tables of the schema cdc to the catalog."""
     state = database.capture
-    if state is None or not session.owns(database):
+    if state is None:
         return ()
-    return (*(one.changes for one in state.instances), state.mapping)
+    return [one for one in (*(one.changes for one in state.instances), state.mapping) if session.sees(one)]
 
 
 def modules(session: Session, database: Database, *kinds: str) -> Iterator[Module]:

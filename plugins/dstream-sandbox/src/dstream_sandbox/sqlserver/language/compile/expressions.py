@@ -142,7 +142,11 @@ class ExpressionCompiler:
         style = self.value(node.style)
         if not style.literal:
             raise not_supported("CONVERT with a style that is no constant")
-        return None if style.value is None else int(style.value)
+        if style.value is None:
+            return None
+        if not isinstance(style.value, int):
+            raise SqlError(8116, "Argument data type varchar is invalid for argument 3 of convert function.")
+        return style.value
 
     def cast(self, operand: Compiled, target: SqlType, style: int | None = None, forgiving: bool = False) -> Compiled:
         """CAST, CONVERT, TRY_CAST, TRY_CONVERT."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from dstream_sandbox.sqlserver.engine.keys import comparable
-from dstream_sandbox.sqlserver.errors import SqlError
+from dstream_sandbox.sqlserver.errors import SqlError, not_supported
 from dstream_sandbox.sqlserver.language.compile.operators import converted
 from dstream_sandbox.sqlserver.language.compile.values import Compiled, Frame, Predicate, Row
 from dstream_sandbox.sqlserver.language.messages import incompatible
@@ -54,11 +54,12 @@ def comparison_type(symbol: str, left: Compiled, right: Compiled) -> SqlType:
 
 
 def _collation(left: Compiled, right: Compiled) -> str | None:
-    """COLLATE wins over columns' collations; two different ones of columns are an error ("Collation precedence")."""
-    if left.collated or right.collated:
-        return left.type.collation if left.collated else right.type.collation
+    """COLLATE wins over columns' collations; two different ones of a kind are an error ("Collation precedence")."""
     a, b = left.type.collation, right.type.collation
-    if left.column is not None and right.column is not None and a and b and a.lower() != b.lower():
+    if left.collated != right.collated:
+        return a if left.collated else b
+    alike = left.collated or (left.column is not None and right.column is not None)
+    if alike and a and b and a.lower() != b.lower():
         raise SqlError(468, f'Cannot resolve the collation conflict between "{b}" and "{a}" in the equal to operation.')
     return a or b
 
@@ -202,8 +203,11 @@ def _in_set(operand: Compiled, items: Sequence[Compiled], type_: SqlType) -> Pre
 def like(operand: Compiled, pattern: Compiled, escape: Compiled | None) -> Predicate:
     """LIKE under the operand's collation."""
     collation = (operand.type.collation or pattern.type.collation or "").upper()
+    if "_AI" in collation:
+        raise not_supported("LIKE under a collation that ignores accents")
     insensitive = "_CS" not in collation and "_BIN" not in collation
     operand, pattern = _as_text(operand), _as_text(pattern)
+    blanks = not (operand.type.is_unicode or pattern.type.is_unicode)
     a, b = operand.evaluate, pattern.evaluate
     mark = None if escape is None else _as_text(escape).evaluate
 
@@ -212,7 +216,7 @@ def like(operand: Compiled, pattern: Compiled, escape: Compiled | None) -> Predi
         sign = "" if mark is None else mark(row, frame)
         if x is None or y is None or sign is None:
             return None
-        return like_pattern(y, sign, insensitive).fullmatch(x) is not None
+        return like_pattern(y, sign, insensitive, blanks).fullmatch(x) is not None
 
     return matches
 
@@ -224,8 +228,15 @@ def _as_text(operand: Compiled) -> Compiled:
 
 
 @lru_cache(maxsize=1000)
-def like_pattern(pattern: str, escape: str, insensitive: bool) -> re.Pattern[str]:
+def like_pattern(pattern: str, escape: str, insensitive: bool, blanks: bool = True) -> re.Pattern[str]:
     """A regular expression for a LIKE pattern: `%`, `_`, `[a-f]`, `[^…]`, and the escape character.
+
+    Args:
+        pattern: As written.
+        escape: The character behind ESCAPE, "" without.
+        insensitive: Letters of either case are the same.
+        blanks: Blanks at the end of the value that the pattern does not ask for do not count: so it is for char and
+            varchar, and not for Unicode.
 
     Raises:
         SqlError: 506, the escape is not one character.
@@ -249,8 +260,7 @@ def like_pattern(pattern: str, escape: str, insensitive: bool) -> re.Pattern[str
             parts.append(piece)
         else:
             parts.append(re.escape(char))
-    # Blanks at the end of the value that the pattern does not ask for do not count.
-    return re.compile("".join(parts) + " *", re.DOTALL | (re.IGNORECASE if insensitive else 0))
+    return re.compile("".join(parts) + (" *" if blanks else ""), re.DOTALL | (re.IGNORECASE if insensitive else 0))
 
 
 def _class(pattern: str, at: int, escape: str) -> tuple[str, int]:

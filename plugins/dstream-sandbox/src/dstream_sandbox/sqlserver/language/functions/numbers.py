@@ -100,6 +100,8 @@ def _round(compiler: Any, node: Call) -> Compiled:
     def rounded(value: Any, digits: int, cut: int = 0) -> Any:
         mode = ROUND_DOWN if cut else ROUND_HALF_UP
         exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        if digits >= -int(exact.as_tuple().exponent):
+            return value  # there is nothing behind that place
         result = exact.quantize(Decimal(1).scaleb(-digits), mode, CONTEXT) if digits > -38 else Decimal(0)
         if isinstance(value, float):
             return float(result)

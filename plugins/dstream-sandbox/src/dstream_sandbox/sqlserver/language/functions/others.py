@@ -146,6 +146,7 @@ def _variant_property(compiler: Any, node: Call) -> Compiled:
     check_count(node, 2, 2)
     operand, name = compiler.values(node.arguments)
     source = operand.type
+    name = converted(name, nvarchar(128))
 
     def look(value: Any, which: str) -> Variant | None:
         variant = value if isinstance(value, Variant) else Variant(source, value)

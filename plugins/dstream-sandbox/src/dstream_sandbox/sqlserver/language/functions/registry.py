@@ -19,7 +19,14 @@ BUILT_IN: dict[str, Builder] = {**texts.FUNCTIONS, **dates.FUNCTIONS, **numbers.
 REFUSED = frozenset(
     {"CUME_DIST", "PERCENT_RANK", "PERCENTILE_CONT", "PERCENTILE_DISC", "GROUPING", "GROUPING_ID", "STDEV", "STDEVP", "VAR", "VARP",
      "JSON_VALUE", "JSON_QUERY", "JSON_MODIFY", "ISJSON", "JSON_OBJECT", "JSON_ARRAY", "SOUNDEX", "DIFFERENCE", "GREATEST", "LEAST",
-     "TEXTPTR", "TEXTVALID", "APPROX_COUNT_DISTINCT", "CONTEXT_INFO", "SESSION_CONTEXT"}
+     "TEXTPTR", "TEXTVALID", "APPROX_COUNT_DISTINCT", "CONTEXT_INFO", "SESSION_CONTEXT",
+     "DATETRUNC", "DATE_BUCKET", "BIT_COUNT", "GET_BIT", "SET_BIT", "LEFT_SHIFT", "RIGHT_SHIFT", "COMPRESS", "DECOMPRESS",
+     "STRING_ESCAPE", "CERTENCODED", "ENCRYPTBYKEY", "DECRYPTBYKEY", "PWDENCRYPT", "PWDCOMPARE", "FORMATMESSAGE", "ROWCOUNT_BIG",
+     "NEWSEQUENTIALID", "CRYPT_GEN_RANDOM", "STATS_DATE", "COLUMNPROPERTY", "INDEXPROPERTY", "OBJECTPROPERTY",
+     "OBJECTPROPERTYEX", "TYPEPROPERTY", "FILE_ID", "FILE_NAME", "FULLTEXTSERVICEPROPERTY", "EVENTDATA", "HOST_ID",
+     "CONNECTIONPROPERTY", "GETANSINULL", "MIN_ACTIVE_ROWVERSION", "CURRENT_TIMEZONE", "CURRENT_TIMEZONE_ID", "TYPE_NAME",
+     "CURRENT_TRANSACTION_ID", "CURSOR_STATUS", "TRIGGER_NESTLEVEL", "UPDATE", "COLUMNS_UPDATED", "VERIFYSIGNEDBYCERT",
+     "CHECKSUM_AGG", "BINARY_CHECKSUM", "ISDESCENDANTOF", "ATN2", "COT", "DEGREES", "RADIANS"}
 )  # fmt: skip
 """Functions of SQL Server that are not here: refused by name."""
 
@@ -36,7 +43,7 @@ def build_call(compiler: Any, node: Call) -> Compiled:
         if builder is not None:
             _plain(node)
             return builder(compiler, node)
-        if name in REFUSED:
+        if name in REFUSED and compiler.environment.session.database.scalar_function(None, name) is None:
             raise not_supported(f"function {name}")
     return _of_engine(compiler, node)
 

@@ -61,6 +61,13 @@ def _of_text(function: Callable[[str], str]) -> Builder:
     return build
 
 
+def _letter_by_letter(value: str, change: Callable[[str], str]) -> str:
+    """A letter becomes one letter: ß has no capital."""
+    if value.isascii():
+        return change(value)
+    return "".join(other if len(other := change(char)) == 1 else char for char in value)
+
+
 def _length(compiler: Any, node: Call) -> Compiled:
     """LEN: without blanks at the end."""
     check_count(node, 1, 1)
@@ -360,8 +367,8 @@ FUNCTIONS: dict[str, Builder] = {
     "CONCAT": _concat,
     "CONCAT_WS": _concat_ws,
     "TRIM": _trim,
-    "UPPER": _of_text(str.upper),
-    "LOWER": _of_text(str.lower),
+    "UPPER": _of_text(lambda value: _letter_by_letter(value, str.upper)),
+    "LOWER": _of_text(lambda value: _letter_by_letter(value, str.lower)),
     "LTRIM": _of_text(lambda value: value.lstrip(" ")),
     "RTRIM": _of_text(lambda value: value.rstrip(" ")),
     "REVERSE": _of_text(lambda value: value[::-1]),

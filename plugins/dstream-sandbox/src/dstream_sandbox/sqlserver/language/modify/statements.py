@@ -13,6 +13,7 @@ from dstream_sandbox.sqlserver.language.compile.predicates import both
 from dstream_sandbox.sqlserver.language.compile.scope import Environment
 from dstream_sandbox.sqlserver.language.compile.values import Evaluate, Frame, Row
 from dstream_sandbox.sqlserver.language.conversions import assigner
+from dstream_sandbox.sqlserver.language.conversions.assign import Assign
 from dstream_sandbox.sqlserver.language.modify.base import (
     ChangePlan,
     Changer,
@@ -28,6 +29,7 @@ from dstream_sandbox.sqlserver.language.modify.base import (
 from dstream_sandbox.sqlserver.language.queries.from_clause import FromCompiler
 from dstream_sandbox.sqlserver.language.queries.select_plan import narrow
 from dstream_sandbox.sqlserver.language.syntax import DefaultValue, Delete, Insert, Literal, Node, Update, Values
+from dstream_sandbox.sqlserver.types import SqlType
 
 MakeRows = Callable[[Frame], list[Any]]
 
@@ -90,39 +92,61 @@ def _names(node: Insert, relation: Any, changer: Changer) -> tuple[str, ...]:
 def _value_rows(changer: Changer, node: Insert, values: Values, relation: Any) -> MakeRows:
     places = insert_places(relation, node.columns)
     width = len(relation.columns)
-    made: list[list[tuple[int, Evaluate]]] = []
+    constants = _Constants(relation)
+    made: list[list[tuple[int, Evaluate | None, Any, Assign | None]]] = []
     for row in values.rows:
         if len(row) != len(places):
             raise _wrong_count(len(row), len(places), bool(node.columns))
-        made.append([(place, _cell(changer, cell, relation, place)) for place, cell in zip(places, row, strict=True)])
+        made.append([_cell(changer, constants, cell, place) for place, cell in zip(places, row, strict=True)])
 
     def run(frame: Frame) -> list[Any]:
         rows = []
         for cells in made:
             filled: list[Any] = [DEFAULT] * width
-            for place, evaluate in cells:
-                filled[place] = evaluate((), frame)
+            for place, evaluate, value, assign in cells:
+                if evaluate is not None:
+                    filled[place] = evaluate((), frame)
+                else:
+                    filled[place] = value if assign is None else assign(value)
             rows.append(filled)
         return rows
 
     return run
 
 
-def _cell(changer: Changer, cell: Node, relation: Any, place: int) -> Evaluate:
-    if isinstance(cell, DefaultValue):
-        return lambda row, frame: DEFAULT
+def _cell(
+    changer: Changer, constants: _Constants, cell: Node, place: int
+) -> tuple[int, Evaluate | None, Any, Assign | None]:
+    """The place, and an expression, or a constant and what brings it into the column."""
     if isinstance(cell, Literal):
-        return _constant(cell, relation, relation.columns[place])
-    return stored(changer.compiler.value(cell), relation, relation.columns[place])
+        return place, None, cell.value, constants.assign(cell, place)
+    if isinstance(cell, DefaultValue):
+        return place, None, DEFAULT, None
+    relation = constants.relation
+    return place, stored(changer.compiler.value(cell), relation, relation.columns[place]), None, None
 
 
-def _constant(cell: Literal, relation: Any, column: Any) -> Evaluate:
-    """A constant is brought into the column's type when it is first needed: that it cannot be is an error of running."""
-    value, type_ = cell.value, cell.type
-    if value is None or type_ is None:
-        return lambda row, frame: None
-    assign = assigner(type_, column.type, relation.name, column.name)
-    return (lambda row, frame: value) if assign is None else lambda row, frame: assign(value)
+class _Constants:
+    """How constants go into columns: found once for each type and column, since a statement may have thousands.
+
+    A constant is brought into the column's type when the statement runs: that it cannot be is an error of running.
+    """
+
+    def __init__(self, relation: Any) -> None:
+        self.relation = relation
+        self._known: dict[tuple[int, int], tuple[SqlType, Assign | None]] = {}
+
+    def assign(self, cell: Literal, place: int) -> Assign | None:
+        """From the constant to the column's value; None: it is that already."""
+        type_ = cell.type
+        if cell.value is None or type_ is None:
+            return None
+        known = self._known.get((place, id(type_)))  # by identity: comparing types costs more than all else here
+        if known is None:
+            column = self.relation.columns[place]
+            known = (type_, assigner(type_, column.type, self.relation.name, column.name))  # keeps the type alive
+            self._known[place, id(type_)] = known
+        return known[1]
 
 
 def _wrong_count(values: int, columns: int, listed: bool) -> SqlError:

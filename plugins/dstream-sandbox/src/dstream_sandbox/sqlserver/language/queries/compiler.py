@@ -92,7 +92,7 @@ class QueryCompiler:
             step = self.query(Query(body.right), None)
             if used:
                 return _recursion(Plan(renamed(anchor, table.columns), anchor.rows), step, token)
-        plan = self.query(table.query, None)
+        plan = self.query(ordering.unordered(table.query), None)
         return Plan(renamed(plan, table.columns), plan.rows)
 
     def view(self, module: Module) -> tuple[Plan, Names]:
@@ -101,7 +101,7 @@ class QueryCompiler:
         try:
             for located in parse_batch(module.definition):
                 if isinstance(located.statement, CreateModule) and located.statement.query is not None:
-                    return self.query(located.statement.query, None), located.statement.columns
+                    return self.query(ordering.unordered(located.statement.query), None), located.statement.columns
         finally:
             self.commons = outside
         raise not_supported(f"the view {module.name}")

@@ -15,6 +15,7 @@ from dstream_sandbox.sqlserver.language.compile.scope import Binding, BoundColum
 from dstream_sandbox.sqlserver.language.compile.values import Frame, Predicate, Row
 from dstream_sandbox.sqlserver.language.messages import invalid_object
 from dstream_sandbox.sqlserver.language.queries.bounds import Bound, Every, Leaf, extract
+from dstream_sandbox.sqlserver.language.queries.ordering import unordered
 from dstream_sandbox.sqlserver.language.queries.plan import Plan
 from dstream_sandbox.sqlserver.language.queries.sources import Apply, Join, JoinKeys, Rows, Scan, Source, scan_of
 from dstream_sandbox.sqlserver.language.queries.table_functions import table_function
@@ -140,7 +141,7 @@ class FromCompiler:
         return self._plan_source(plan, alias, query_columns, () if node.alias else node.parts)
 
     def _derived(self, query: Query, alias: str, columns: Names, parent: Scope | None) -> Source:
-        return self._plan_source(self.queries.query(query, parent), alias, columns)
+        return self._plan_source(self.queries.query(unordered(query), parent), alias, columns)
 
     def _plan_source(self, plan: Plan, alias: str, names: Names, table: Names = ()) -> Source:
         base = self.scope.width
@@ -242,7 +243,7 @@ class FromCompiler:
             self._bind(node.right.alias or node.right.parts[-1], named)
             width += len(columns)
         elif isinstance(node.right, Derived):
-            plan = self.queries.query(node.right.query, self.scope)
+            plan = self.queries.query(unordered(node.right.query), self.scope)
             self._bind(node.right.alias, plan_columns(plan, node.right.columns, node.right.alias))
             make = plan.rows
             rows = lambda row, frame: make(Frame(frame.run, row, frame))  # noqa: E731  one of two forms

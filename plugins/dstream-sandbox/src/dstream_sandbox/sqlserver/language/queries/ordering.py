@@ -6,12 +6,13 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from dstream_sandbox.sqlserver.engine.keys import comparable
 from dstream_sandbox.sqlserver.errors import SqlError
 from dstream_sandbox.sqlserver.language.compile.values import Compiled, Frame, Row
-from dstream_sandbox.sqlserver.language.syntax import ColumnName, Literal, Node
+from dstream_sandbox.sqlserver.language.syntax import ColumnName, Literal, Node, Query, Select
 
 
 @dataclass(slots=True)
@@ -30,6 +31,23 @@ class SortItem:
             return (0,) if value is None else (1, key(value))
 
         return of
+
+
+def unordered(query: Query) -> Query:
+    """A query inside another: its rows are in no order, so that one may be asked for only to choose among them.
+
+    Raises:
+        SqlError: 1033.
+    """
+    chosen = query.offset is not None or (isinstance(query.body, Select) and query.body.top is not None)
+    if query.order and not chosen:
+        raise SqlError(
+            1033,
+            "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table "
+            "expressions, unless TOP, OFFSET or FOR XML is also specified.",
+            15,
+        )
+    return query
 
 
 def sort(rows: Iterator[Row], items: Sequence[SortItem], frame: Frame, most: int | None = None) -> Iterator[Row]:
@@ -80,7 +98,7 @@ def limit(value: Any, what: str) -> int:
     Raises:
         SqlError: 1060, 10742, 10744, 127: it is NULL or negative.
     """
-    if value is None:
+    if not isinstance(value, int | float | Decimal):
         raise SqlError(1060, f"The number of rows provided for a {what} clause must be an integer.", 15)
     if value < 0:
         raise SqlError(
@@ -108,6 +126,8 @@ def output_place(node: Node, names: list[str]) -> int | None:
         return node.value - 1
     if isinstance(node, ColumnName) and len(node.parts) == 1:
         lowered = [name.lower() for name in names]
+        if lowered.count(node.parts[0].lower()) > 1:
+            raise SqlError(209, f"Ambiguous column name '{node.parts[0]}'.")
         if node.parts[0].lower() in lowered:
             return lowered.index(node.parts[0].lower())
     return None

@@ -23,10 +23,7 @@ def combined(operator: str, left: Plan, right: Plan) -> Plan:
         SqlError: 205, they have different numbers of columns; 206, their types do not go together.
     """
     if len(left.columns) != len(right.columns):
-        raise SqlError(
-            205,
-            "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
-        )
+        raise _uneven()
     columns = [_common(a, b) for a, b in zip(left.columns, right.columns, strict=True)]
     from_left, from_right = row_converter(left.columns, columns), row_converter(right.columns, columns)
     key = row_key([column.type for column in columns])
@@ -44,6 +41,13 @@ def combined(operator: str, left: Plan, right: Plan) -> Plan:
     return Plan(columns, rows, left.correlated or right.correlated)
 
 
+def _uneven() -> SqlError:
+    return SqlError(
+        205,
+        "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
+    )
+
+
 def _common(a: Output, b: Output) -> Output:
     type_ = b.type if a.null else a.type if b.null else common_type(a.type, b.type)
     return Output(a.name, type_, a.nullable or b.nullable, null=a.null and b.null)
@@ -57,6 +61,12 @@ def row_converter(sources: Sequence[Output], targets: Sequence[Output], exact: b
         targets: What they get.
         exact: The types must be the same (recursive common table expressions, 240).
     """
+    if len(sources) != len(targets):
+        raise SqlError(
+            205,
+            "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their "
+            "target lists.",
+        )
     changes: list[tuple[int, Callable[[Any], Any]]] = []
     for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
         if source.null or source.type == target.type:

@@ -11,6 +11,7 @@ from dstream_sandbox.sqlserver.language.compile import predicates
 from dstream_sandbox.sqlserver.language.compile.operators import converted
 from dstream_sandbox.sqlserver.language.compile.scope import Scope
 from dstream_sandbox.sqlserver.language.compile.values import Compiled, Frame, Predicate, Row
+from dstream_sandbox.sqlserver.language.queries.ordering import unordered
 from dstream_sandbox.sqlserver.language.queries.plan import Plan
 from dstream_sandbox.sqlserver.language.syntax import Quantified, Query
 
@@ -49,7 +50,7 @@ class Subqueries:
 
     def exists(self, query: Query, scope: Scope) -> Predicate:
         """EXISTS."""
-        plan = self.queries.query(query, scope, in_exists=True)
+        plan = self.queries.query(unordered(query), scope, in_exists=True)
         return _once(plan, lambda frame: next(plan.rows(frame), None) is not None)
 
     def contains(self, operand: Compiled, query: Query, scope: Scope) -> Predicate:
@@ -101,7 +102,7 @@ class Subqueries:
         return compare
 
     def _one_column(self, query: Query, scope: Scope) -> Plan:
-        plan = self.queries.query(query, scope)
+        plan = self.queries.query(unordered(query), scope)
         if len(plan.columns) != 1:
             raise SqlError(
                 116,

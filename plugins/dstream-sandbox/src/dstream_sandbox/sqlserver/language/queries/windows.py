@@ -75,6 +75,15 @@ def window(compiler: Any, node: Call) -> tuple[WindowFunction, Compiled]:
     name = node.names[-1].upper()
     partition = [(c.evaluate, comparable(c.type)) for c in compiler.values(over.partition)]
     order = [(compiler.value(item.expression), item.descending) for item in over.order]
+    for expression, _ in order:
+        if expression.literal:
+            kind = "integer indices" if expression.type.name == "int" else "constants"
+            number = 5308 if expression.type.name == "int" else 5309
+            raise SqlError(
+                number,
+                f"Windowed functions, aggregates and NEXT VALUE FOR functions do not support {kind} as ORDER BY clause "
+                "expressions.",
+            )
     keys = [(c.evaluate, comparable(c.type), descending) for c, descending in order]
     compute, result = _compute(compiler, node, name, over)
     return WindowFunction(partition, keys, compute), result

@@ -42,6 +42,12 @@ from dstream_sandbox.sqlserver.language.statements import (
 from dstream_sandbox.sqlserver.language.syntax import Insert, Query
 from dstream_sandbox.sqlserver.results import Done, EnvChange, ErrorItem, Info, Item, ReturnStatus, RowSet
 
+_UNRESOLVED = frozenset({207, 208})
+"""Names that are found when their statement is compiled again ("TRY...CATCH", errors unaffected)."""
+
+_WITHOUT_ROWS = (Use, SetOption, Print, RaiseError, Transaction, CreateTable, AlterTableStatement, Drop, Truncate)
+"""Statements behind which `@@ROWCOUNT` is 0."""
+
 _CONTROL = (Block, If, While, Try, Jump, Return)
 
 
@@ -61,6 +67,7 @@ class Interpreter:
         self.status = status_of(session)
         self.in_try = 0
         self.settled: SqlError | None = None
+        self.unresolved: SqlError | None = None
 
     def inside(self, scope: Scope, text: str) -> Interpreter:
         """An interpreter for a procedure or a text that this one executes."""
@@ -89,10 +96,14 @@ class Interpreter:
             yield from _STATEMENTS[type(statement)](self, statement, located)
             if not isinstance(statement, Print | Declare):
                 self.status.error = 0
+            if isinstance(statement, _WITHOUT_ROWS):
+                self.status.rowcount = 0
         except SqlError as error:
             yield from self._transaction_changes(before)
             self._placed(error, located)
             self.status.error = error.number
+            if isinstance(statement, Modify) and error.number in _UNRESOLVED:
+                self.unresolved = error
             if self._ends(error):
                 raise
             self.status.rowcount = 0
@@ -165,6 +176,7 @@ class Interpreter:
     def _if(self, statement: If) -> Iterator[Item]:
         with self.session.statement("select"):
             truth = variables.condition(self.session, self.scope, statement.condition)
+        self.status.error = self.status.rowcount = 0
         branch: Any = statement.then if truth else statement.otherwise
         if branch is not None:
             yield from self.one(branch)
@@ -190,8 +202,8 @@ class Interpreter:
             yield from self.run(statement.body.statements)
             return
         except SqlError as error:
-            if error.fatal or is_refusal(error):
-                raise
+            if error.fatal or is_refusal(error) or error is self.unresolved:
+                raise  # a name that is not there is for a TRY around the EXEC to catch, not for one of this batch
             caught = error
         finally:
             self.in_try -= 1

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dstream_sandbox.sqlserver.errors import SqlError, not_supported
+from dstream_sandbox.sqlserver.language.messages import syntax_error
 from dstream_sandbox.sqlserver.language.run.state import Scope
 from dstream_sandbox.sqlserver.language.run.variables import evaluate
 from dstream_sandbox.sqlserver.language.statements import SetOption
@@ -42,8 +43,15 @@ def _isolation(session: Any, value: Any) -> None:
     session.isolation = value
 
 
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise syntax_error(str(value)) from None
+
+
 def _lock_timeout(session: Any, value: Any) -> None:
-    session.lock_timeout = int(value)
+    session.lock_timeout = _number(value)
 
 
 def _flag(name: str) -> Callable[[Any, Any], None]:
@@ -51,7 +59,7 @@ def _flag(name: str) -> Callable[[Any, Any], None]:
 
 
 def _rowcount(session: Any, value: Any) -> None:
-    session.rowcount_limit = int(value)
+    session.rowcount_limit = _number(value)
 
 
 def _language(session: Any, value: Any) -> None:
@@ -66,14 +74,14 @@ def _date_format(session: Any, value: Any) -> None:
 
 
 def _date_first(session: Any, value: Any) -> None:
-    if int(value) != 7:
+    if _number(value) != 7:
         raise not_supported(f"SET DATEFIRST {value}")
     session.options["datefirst"] = 7
 
 
 def _text_size(session: Any, value: Any) -> None:
-    if 0 < int(value) < 2**31 - 1:
-        session.options["textsize"] = int(value)
+    if 0 < _number(value) < 2**31 - 1:
+        session.options["textsize"] = _number(value)
 
 
 def _identity_insert(session: Any, value: Any) -> None:

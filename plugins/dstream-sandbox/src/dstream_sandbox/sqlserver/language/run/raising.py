@@ -8,6 +8,7 @@ from typing import Any
 from dstream_sandbox.sqlserver.errors import SqlError
 from dstream_sandbox.sqlserver.language.conversions import converter
 from dstream_sandbox.sqlserver.language.formatting import formatted
+from dstream_sandbox.sqlserver.language.messages import syntax_error
 from dstream_sandbox.sqlserver.language.run.state import Scope, Status
 from dstream_sandbox.sqlserver.language.run.variables import typed
 from dstream_sandbox.sqlserver.language.statements import Print, RaiseError, Throw
@@ -66,7 +67,9 @@ def throw(session: Any, scope: Scope, status: Status, node: Throw, line: int) ->
         caught.ends_batch = True
         return caught
     (_, number), (kind, message), (_, state) = (typed(session, scope, a) for a in node.arguments)
-    if not 50_000 <= int(number) <= 2**31 - 1:
+    if not isinstance(number, int) or not isinstance(state, int):
+        raise syntax_error(str(state if isinstance(number, int) else number))
+    if not 50_000 <= number <= 2**31 - 1:
         return SqlError(
             35_100,
             f"Error number {number} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.",
@@ -74,4 +77,4 @@ def throw(session: Any, scope: Scope, status: Status, node: Throw, line: int) ->
             10,
         )
     text = str(converter(kind, nvarchar(2048))(message)) if message is not None else ""
-    return SqlError(int(number), text.replace("%%", "%"), 16, int(state), line, scope.procedure, ends_batch=True)
+    return SqlError(number, text.replace("%%", "%"), 16, state, line, scope.procedure, ends_batch=True)
