@@ -34,6 +34,11 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin first: one that begins last leaves all workers but its own idle."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("kills", "long")))
+
+
 def _uv() -> str | None:
     return os.environ.get("UV") or _program("uv")
 

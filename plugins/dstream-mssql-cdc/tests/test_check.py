@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sql_servers import TestServer, drop_database, enable, sql
 
 from dstream_core.api import ConfigurationError, Result
 from dstream_mssql_cdc.catalog.checks import check_source, require_readable
+from dstream_mssql_cdc.catalog.discover import discover
 from dstream_mssql_cdc.catalog.patterns import TableSelection
 from dstream_mssql_cdc.connection.errors import SetupError
 from dstream_mssql_cdc.position import LAST, ChangePosition, TablePosition
@@ -133,6 +135,42 @@ def test_a_database_without_change_data_capture(host: TestServer) -> None:
     assert caught.value.code == "mssql/cdc-disabled"
     assert "USE [plain_one]; EXEC sys.sp_cdc_enable_db;" in (caught.value.hint or "")
     assert result.healthy is False
+
+
+def test_discover_says_that_change_data_capture_is_off(host: TestServer) -> None:
+    sql(host, "CREATE DATABASE plain_two")
+    sql(host, "CREATE TABLE dbo.T (Id int PRIMARY KEY)", "plain_two")
+    try:
+        connection = host.connect(database="plain_two")
+        result = discover(connection, TableSelection([]))
+        connection.close()
+    finally:
+        drop_database(host, "plain_two")
+    assert result.source["cdc_enabled"] is False
+    assert [table["name"] for table in result.source["other_tables"]] == ["T"]
+    assert "USE [plain_two]; EXEC sys.sp_cdc_enable_db;" in (result.message or "")
+
+
+def test_a_secondary_is_no_error(host: TestServer) -> None:
+    """A database that takes no writes, on a server that has no jobs for it."""
+    sql(host, "CREATE DATABASE away")
+    there = TestServer(replace(host.settings, database="away"), host.sandbox)
+    try:
+        sql(there, "EXEC sys.sp_cdc_enable_db")
+        sql(there, "CREATE TABLE dbo.T (Id int PRIMARY KEY)")
+        enable(there, "dbo", "T")
+        there.captured()
+        sql(there, "EXEC sys.sp_cdc_drop_job N'capture'; EXEC sys.sp_cdc_drop_job N'cleanup'")
+        sql(there, "ALTER DATABASE away SET READ_ONLY")
+        result = check(there, tables=["T"])
+        refused = check(there, tables=["T"], checkpoint="table")
+        sql(there, "ALTER DATABASE away SET READ_WRITE")
+    finally:
+        drop_database(host, "away")
+    assert result.healthy is True, result.message
+    assert "on the primary: EXEC sys.sp_cdc_help_jobs" in findings(result, "warning")["jobs"]
+    assert "not needed" in findings(result, "ok")["snapshot isolation"]
+    assert 'checkpoint = "file"' in findings(refused, "error")["checkpoint table"]
 
 
 def test_nothing_is_said_where_the_server_is_not_reached(host: TestServer) -> None:

@@ -17,12 +17,11 @@ from typing import Any
 import pymssql
 import pytest
 from conftest import HERE
+from python_tds import pytds
 
 from dstream_sandbox.sqlserver.client import ControlClient, SqlServerSandbox
 from dstream_sandbox.sqlserver.errors import SandboxError, SqlError
 from dstream_sandbox.sqlserver.main import batches_of
-
-pytds = pytest.importorskip("pytds")
 
 ENVIRONMENT = {"PYTHONPATH": str(HERE)}
 ENGINE = "fake_engine:FakeServer"
@@ -192,13 +191,13 @@ def test_tls_and_its_certificate() -> None:
 def test_scripts_run_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "start.sql"
     path.write_text("numbers(1)\ngo\nfail(50123)\n")
-    with pytest.raises(SandboxError, match="50123"), sandbox("a", scripts=[path]):
+    with pytest.raises(SandboxError, match=r"start.sql, line 3: error 50123"), sandbox("a", scripts=[path]):
         pass
 
 
 def test_batches_of_a_script() -> None:
-    assert batches_of("a\nGO\n\n go \nb\nc GO\n") == ["a", "b\nc GO"]
-    assert batches_of("a\ngo 2 -- twice\nGOTO x") == ["a", "a", "GOTO x"]
+    assert batches_of("a\nGO\n\n go \nb\nc GO\n") == [(1, "a"), (5, "b\nc GO")]
+    assert batches_of("a\ngo 2 -- twice\nGOTO x") == [(1, "a"), (1, "a"), (3, "GOTO x")]
 
 
 def test_it_ends_with_the_context() -> None:
@@ -249,8 +248,23 @@ def test_a_start_that_fails_shows_the_log() -> None:
 def test_a_taken_port_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SandboxError, match="could not start"), sandbox(port=port):
+        with (
+            pytest.raises(SandboxError, match=rf"cannot listen at 127.0.0.1, port {port} .*: choose"),
+            sandbox(port=port),
+        ):
             pass
+
+
+def test_a_password_that_would_end_a_connection_string_is_quoted() -> None:
+    with sandbox(password='a;b"c') as running:
+        assert 'Password="a;b""c";' in running.connection_string("x")
+
+
+def test_a_module_of_the_current_folder_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "types.py").write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    with sandbox() as running:
+        assert running.running
 
 
 def test_a_sandbox_that_does_not_start_in_time() -> None:

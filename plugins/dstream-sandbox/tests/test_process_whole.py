@@ -9,10 +9,9 @@ from typing import Any
 
 import pymssql
 import pytest
+from python_tds import pytds
 
 from dstream_sandbox.sqlserver.client import SqlServerSandbox
-
-pytds = pytest.importorskip("pytds")
 
 
 @pytest.fixture(scope="module")

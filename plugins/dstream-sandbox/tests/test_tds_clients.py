@@ -13,12 +13,11 @@ import pymssql
 import pytest
 from conftest import Wire
 from fake_engine import FakeSession, Parameters
+from python_tds import pytds
 
 from dstream_sandbox.sqlserver.errors import SqlError
 from dstream_sandbox.sqlserver.results import Column, Done, ErrorItem, Item, RowSet
 from dstream_sandbox.sqlserver.types import BIGINT, INT, SqlType, nvarchar
-
-pytds = pytest.importorskip("pytds")
 
 
 def eventually(what: Callable[[], bool], seconds: float = 10.0) -> None:

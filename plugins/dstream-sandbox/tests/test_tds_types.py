@@ -10,11 +10,10 @@ from typing import Any
 import pymssql
 import pytest
 from conftest import Wire
+from python_tds import pytds
 
 from dstream_sandbox.sqlserver.results import Column
 from dstream_sandbox.sqlserver.types import DateTime2, DateTimeOffset, SqlType, Variant
-
-pytds = pytest.importorskip("pytds")
 
 UTC = dt.UTC
 FIRST, LAST = 0, dt.date.max.toordinal() - 1

@@ -266,3 +266,32 @@ def test_check_asks_both(dstream, tmp_path: Path) -> None:
     assert document["ok"] is True
     dstream.write(FILE.replace("max_count = 3", "max_count = -3"))
     assert dstream("check", "t").code == 2
+
+
+def test_what_a_check_found_is_shown_line_by_line(dstream, provider_file, child) -> None:
+    found = {
+        "status": "Success",
+        "resources": [],
+        "healthy": False,
+        "message": "2 things are wrong\nerror: a — DO this;\nerror: b",
+    }
+    program = child("lifecycle.py", "--role", "input", "--result", json.dumps(found))
+    provider_file("in", program, commands=["run", "check"])
+    dstream.write(FILE.replace('"counter"', '"./in"'))
+    done = dstream("check", "t")
+    assert done.code == 1, done.err
+    first, *more = done.out.splitlines()[1:]
+    assert first.split() == ["input", "./in", "failed", "2", "things", "are", "wrong"]
+    assert more[-2:] == ["input: error: a — DO this;", "input: error: b"]
+
+
+def test_a_check_that_fails_shows_what_to_do(dstream, provider_file, child) -> None:
+    failed = {"status": "Failed", "error": "the server is away", "hint": "start it:\nSTART;", "resources": []}
+    program = child("lifecycle.py", "--role", "input", "--result", json.dumps(failed), "--exit", "75")
+    provider_file("in", program, commands=["run", "check"])
+    dstream.write(FILE.replace('"counter"', '"./in"'))
+    done = dstream("check", "t")
+    assert done.code == 75
+    assert "the server is away" in done.out
+    said = json.loads(dstream("check", "t", "--json").out)["providers"][0]
+    assert (said["ok"], said["code"] is None) == (False, False)

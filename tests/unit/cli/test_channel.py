@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 
 import pytest
@@ -59,11 +60,13 @@ def test_what_may_be_dropped_is_counted_and_said(pipe) -> None:
     for _ in range(1000):
         channel.put(Item(len(line), lambda: line, droppable=True))
     channel.write(b"important\n")
-    data = read_until(source, b"left out\n")
-    kept = data.count(line)
+    data, left_out = b"", 0
+    while data.count(line) + left_out < 1000:  # said once or in parts, as the writer gets on
+        data += read_until(source, b"left out\n")
+        left_out = sum(map(int, re.findall(rb"(\d+) left out\n", data)))
+    assert data.count(line) + left_out == 1000
     assert b"important\n" in data
-    assert 100 < kept < 400
-    assert data.endswith(b"%d left out\n" % (1000 - kept))
+    assert 100 < data.count(line) < 1000
 
 
 def test_nobody_reads_any_more(pipe) -> None:

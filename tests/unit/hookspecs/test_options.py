@@ -193,3 +193,20 @@ def test_nothing_that_json_can_hold_breaks_it(config: dict[str, Any]) -> None:
     checked = validate_options(Options, config)
     assert (checked.instance is None) == bool(checked.problems)
     secret_paths(Options, config)
+
+
+class Odd(BaseModel):
+    source: str = Field(default="", validation_alias=AliasChoices("source", "from_where"))
+
+    def option_warnings(self) -> list[tuple[str, str]]:
+        return [("source", "Has an odd key")] if self.source == "odd" else []
+
+
+def test_what_is_odd_about_valid_options() -> None:
+    checked = validate_options(Odd, {"fromWhere": "odd"})
+    assert checked.instance is not None
+    assert checked.problems == ()
+    (warning,) = checked.warnings
+    assert (warning.path, warning.message, warning.severity) == (("fromWhere",), "Has an odd key", "warning")
+    assert validate_options(Odd, {"source": "well"}).warnings == ()
+    assert validate_options(Odd, {"source": "odd", "other": 1}).warnings == ()

@@ -57,7 +57,7 @@ class Opened:
     def _keep(self, context: InputContext[MssqlCdcOptions], leases: Leases) -> Kept:
         keeper = open_keeper(context.options, self.pool, self.database, context.task, context.state, leases)
         if keeper is None:
-            return KeptInState(context.state, self.database.guid)
+            return KeptInState(context.state, self.database.identity)
         elsewhere = KeptElsewhere(keeper, lambda: self._close(leases))
         context.state.keep_in(elsewhere, STORE_SECONDS)
         return elsewhere

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from dstream_core.api import (
     Checkpoint,
@@ -18,12 +17,11 @@ from dstream_core.api import (
 from dstream_mssql_cdc.catalog.checks import check_source
 from dstream_mssql_cdc.catalog.discover import discover
 from dstream_mssql_cdc.catalog.patterns import TableSelection
-from dstream_mssql_cdc.catalog.values import Database
+from dstream_mssql_cdc.checkpoints.checking import StoredPositions
 from dstream_mssql_cdc.config import MssqlCdcOptions
 from dstream_mssql_cdc.connection.choosing import connection_settings
 from dstream_mssql_cdc.connection.connect import connect
 from dstream_mssql_cdc.opening import open_source
-from dstream_mssql_cdc.position import TablePosition
 
 
 class MssqlCdc:
@@ -51,8 +49,14 @@ class MssqlCdc:
     @hookimpl
     def dstream_check(self, context: Context[MssqlCdcOptions]) -> Result:
         """Everything that would stop a run, one finding a line; nothing is changed."""
-        positions = partial(_stored, context)
-        return check_source(context.options, context.task, positions=positions, kept_in_file=_kept_in_file(context))
+        stored = StoredPositions(context)
+        return check_source(
+            context.options,
+            context.task,
+            positions=stored.read,
+            kept_in_file=_kept_in_file(context),
+            more=(stored.findings,),
+        )
 
 
 def _kept_in_file(context: Context[MssqlCdcOptions]) -> bool:
@@ -60,15 +64,3 @@ def _kept_in_file(context: Context[MssqlCdcOptions]) -> bool:
         return bool(State(context.state_dir, context.provider, context.task).partitions())
     except ConfigurationError:  # the file cannot be read, which a run will say
         return True
-
-
-def _stored(context: Context[MssqlCdcOptions], database: Database) -> dict[str, TablePosition]:
-    """The positions in the state directory, as far as they can be read: what is wrong with them a run will say."""
-    state = State(context.state_dir, context.provider, context.task)
-    positions = {}
-    try:
-        for name in state.partitions():
-            positions[name] = TablePosition.parse(state.resume(database.guid, name))
-    except (ConfigurationError, ValueError):
-        return {}
-    return positions

@@ -29,6 +29,19 @@ def test_a_name_that_no_table_has() -> None:
     assert "Zebra: check the name" in (error.hint or "")
 
 
+def test_a_table_that_the_user_may_not_see() -> None:
+    hidden = ("dbo_Secrets", "sales_Old", "chosen")
+    missing = missing_tables(["secrets", "sales.Old", "hr.Old", "chosen", "Orders"], KNOWN, hidden, "anna")
+
+    assert missing.hidden == (("dbo", "secrets"), ("sales", "Old"))
+    assert missing.unknown == ("hr.Old", "chosen")
+    error = missing.error()
+    assert error.code == "mssql/not-captured"
+    assert "not visible to anna: dbo.secrets, sales.Old" in error.message
+    assert "GRANT SELECT ON [sales].[Old] TO [anna];" in (error.hint or "")
+    assert missing_tables(["Secrets"], KNOWN, hidden, "anna").error().code == "mssql/permission"
+
+
 def test_the_result_of_a_check() -> None:
     result = check_result(
         [

@@ -186,3 +186,9 @@ def test_a_table_that_the_capture_job_has_not_come_to_has_not_begun() -> None:
 def test_where_an_instance_begins_may_be_told_by_the_function_alone() -> None:
     (table,) = read_tables(session({**unbegun(), queries.LOW_ENDPOINT: lambda _: [(b"\1" * 10,)]}))
     assert (table.begun, table.instances[0].start_lsn) == (True, b"\1" * 10)
+
+
+def test_a_database_without_a_guid_is_known_by_its_name() -> None:
+    row = (*DATABASE[:6], None, *DATABASE[7:])
+    found = read_database(session({queries.DATABASE: [row], queries.DATABASE_GUID: []}))
+    assert found.identity == "sql1/shop"

@@ -50,7 +50,7 @@ def statements(heading: str) -> list[str]:
     """The T-SQL below a heading of the page, block by block."""
     title, _, part = heading.partition(": ")
     section = PAGE.read_text(encoding="utf-8").split(f"{title}\n", 1)[1].split("\n## ", 1)[0]
-    blocks = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+    blocks = re.findall(r"```sql[^\n]*\n(.*?)```", section, re.DOTALL)
     assert blocks, heading
     chosen = {"": blocks, "its own schema": blocks[:2], "by hand": blocks[2:]}
     return list(chosen[part])
@@ -93,7 +93,9 @@ def test_the_rights_of_the_page_are_enough(name: str, sandbox: SqlServerSandbox,
 
     running = dstream.start(source, "run", "copy")
     dstream.until(lambda: len(dstream.lines()) == 2, running)
-    sandbox.control.sql("INSERT dbo.Customers VALUES (2, N'two', '222'); INSERT dbo.Orders VALUES (2, N'b', '2')", database)
+    sandbox.control.sql(
+        "INSERT dbo.Customers VALUES (2, N'two', '222'); INSERT dbo.Orders VALUES (2, N'b', '2')", database
+    )
     sandbox.control.sql("INSERT dbo.Secrets VALUES (2, N'two', '222')", database)
     dstream.until(lambda: len(dstream.lines()) == 4, running)
     ended = dstream.stop(running)

@@ -182,3 +182,12 @@ def test_what_is_refused(text: str, code: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_connection_string(text)
     assert caught.value.code == code
+
+
+def test_a_misspelt_key_behind_the_password_is_named_and_a_part_of_a_password_is_not() -> None:
+    found = parse_connection_string("Server=x;Password=abc;TrustServerCertifikate=true;Initial Katalog=x")
+    assert [text for text in found.warnings if "TrustServerCertifikate" in text]
+    assert [text for text in found.warnings if "Initial Katalog" in text]
+    for secret in ("hunter2", "S3cret", "Encrypt1on", "TrustNoOne"):
+        (warning,) = parse_connection_string(f"Server=x;Password=abc;{secret}=1").warnings
+        assert secret not in warning

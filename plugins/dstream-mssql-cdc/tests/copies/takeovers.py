@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass, field
 
 from replicas import Group, Replica, table_of, where
@@ -16,6 +17,8 @@ class Takeovers(Group):
 
     chance: random.Random = field(default_factory=random.Random)
     taken: int = 0
+    took: list[float] = field(default_factory=list)
+    """By round: seconds until the others had everything."""
     late: list[int] = field(default_factory=list)
     """By stop: lines that came afterwards under leases that others had by then."""
 
@@ -29,10 +32,12 @@ class Takeovers(Group):
             thaw(pid for role, pid in processes.items() if role != "input")
         if kills:
             killed.kill(self.chance)
+        begin = time.monotonic()
         left = len(self.replicas) - kills - stops
         self.until(
             lambda: len(self.shares) == left and sum(self.shares) == self.tables, f"{left} copies have all tables"
         )
+        self.took.append(time.monotonic() - begin)
         now = self.watch.holders()
         self.taken += sum(now[name][1] > epoch for name, (_, epoch) in before.items())
         if stops:

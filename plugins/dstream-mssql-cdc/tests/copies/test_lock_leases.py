@@ -125,6 +125,22 @@ def test_a_killed_session_is_noticed_and_nobody_reads_twice(copies: Callable[...
     until(all_taken_anew, one, two)
 
 
+def test_a_copy_that_came_back_is_not_taken_for_dead_on_an_old_look(copies: Callable[..., Copy]) -> None:
+    """It takes a table between another one's look at who is alive and that one's look at who has what."""
+    one, two = (copies(name, start=False, lease=2.0).backend for name in "12")
+    for backend in (one, two):
+        backend.join()
+    two.members()
+    time.sleep(two.duration + 0.1)  # the first one is away
+    assert two.members() == {"2"}
+    assert one.members() >= {"1"}
+    one.free(TABLES)
+    taken = one.take(TABLES)
+    assert set(taken) == set(TABLES)
+    assert list(two.free(TABLES)) == []
+    assert one.renew(TABLES).kept == set(TABLES)
+
+
 def test_giving_back_what_went_with_a_session_is_no_failure(copies: Callable[..., Copy]) -> None:
     """It would be tried again for one table after the other, and nothing be taken meanwhile."""
     one = copies("1", start=False, lease=60.0)

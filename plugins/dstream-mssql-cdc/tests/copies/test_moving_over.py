@@ -22,6 +22,8 @@ from writing import until
 from dstream_mssql_cdc.checkpoints.original import Offset
 from dstream_sandbox.sqlserver.client import SqlServerSandbox
 
+pytestmark = pytest.mark.long
+
 CONFIGURATION = """
 task "orders" {
   type = "providers"

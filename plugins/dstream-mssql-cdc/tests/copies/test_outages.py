@@ -19,10 +19,12 @@ from writing import differences, prepared
 
 from dstream_sandbox.sqlserver.client import SqlServerSandbox
 
+pytestmark = pytest.mark.long
+
 TABLES = 30
 LEASE = 5.0
 LOCKS = 'lock_config = { type = "sqlserver", lease = "5s" }'
-SOON = 8.0
+SOON = 20.0
 """Seconds until everything is read again: a retry's pause, the wait for a lease to run out, a load."""
 
 

@@ -241,3 +241,23 @@ def test_without_leases_everything_is_held_without_an_epoch() -> None:
     none.release("a")
     assert (none.held(), none.should_release()) == ({"b": None}, set())
     none.stop()
+
+
+class Unsure(InMemory):
+    """Renews, but its answer to every second question is lost."""
+
+    asked = 0
+
+    def renew(self, names: Collection[str]) -> Renewal:
+        self.asked += 1
+        return Renewal() if self.asked % 2 else super().renew(names)
+
+
+def test_a_lease_of_which_nothing_is_known_is_renewed_at_the_next_look(log: Log) -> None:
+    """Not after another third of its life, when it may have run out."""
+    leases = SharedLeases(Unsure(Place(), "1"), "1", log)
+    leases.start(TABLES)
+    before = dict(leases.held())
+    time.sleep(DURATION)
+    assert dict(leases.held()) == before
+    leases.stop()

@@ -26,6 +26,7 @@ from writing import Writer, differences, prepared
 from dstream_sandbox.sqlserver.client import SqlServerSandbox
 
 TABLES = 75
+LEASE = 5.0
 LOCKS = 'lock_config = { type = "sqlserver", lease = "5s" }'
 
 
@@ -69,7 +70,8 @@ def test_others_follow_a_copy_that_is_killed_or_stands_still(
     check_epochs(takeovers.replicas)
     history.check()
     sys.stdout.write(
-        f"{copies} copies, {takeovers.taken} tables taken over, {len(whole.lines)} lines, {overlap(takeovers.replicas)} "
+        f"{copies} copies, {takeovers.taken} tables taken over within {max(takeovers.took):.1f} s, {len(whole.lines)} lines, {overlap(takeovers.replicas)} "
         f"repeated under a newer lease, late {takeovers.late}, {history.writes} writes of positions\n"
     )
+    assert max(takeovers.took) < 2 * LEASE
     assert takeovers.taken >= rounds * (TABLES // copies)

@@ -103,8 +103,9 @@ def test_copies_with_leases_on_blobs(
     assert differences(workload, whole.tables) == []
     whole.check_ids()
     check_epochs(copies.replicas)
+    assert max(copies.took) < 2 * LEASE
     sys.stdout.write(
-        f"{copies.taken} tables taken over, {len(whole.lines)} lines, {overlap(copies.replicas)} repeated under a newer "
+        f"{copies.taken} tables taken over within {max(copies.took):.1f} s, {len(whole.lines)} lines, {overlap(copies.replicas)} repeated under a newer "
         f"lease, late {copies.late}\n"
     )
 

@@ -38,6 +38,14 @@ def test_a_key_of_several_columns_compares_as_a_row_of_values() -> None:
     assert parameters == [10, 7, 7, 7, "x", 7, "x", bytearray(b"\x01\x02")]
 
 
+def test_text_is_compared_in_the_collation_of_its_column() -> None:
+    name = Column("Name", "varchar", "varchar(20)", 20, collation="Cyrillic_General_CI_AS")
+    text, _ = chunk_query(table(name, key=("Name",)), ["1"], "", ["я"], 10, "Latin1_General_CI_AS")
+    assert "t.[Name] > CAST(%s COLLATE Cyrillic_General_CI_AS AS varchar(20))" in text
+    text, _ = chunk_query(table(name, key=("Name",)), ["1"], "", ["я"], 10, "Cyrillic_General_CI_AS")
+    assert "t.[Name] > CAST(%s AS varchar(20))" in text
+
+
 def test_floats_are_sent_with_all_their_digits() -> None:
     _, parameters = chunk_query(table(RATE, key=("Rate",)), ["1"], "", [0.1 + 0.2], 10)
     assert parameters == [10, "0.30000000000000004"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from dstream_mssql_cdc.catalog.values import CaptureInstance, Table
 from dstream_mssql_cdc.config import MssqlCdcOptions
 from dstream_mssql_cdc.leases.leases import NoLeases
 from dstream_mssql_cdc.position import ZERO, ChangePosition, TablePosition
+from dstream_mssql_cdc.stream.coordinator import LEASES_SECONDS, Coordinator
 from dstream_mssql_cdc.stream.membership import Membership
 from dstream_mssql_cdc.stream.outlet import Outlet
 from dstream_mssql_cdc.stream.shared import Shared
@@ -60,7 +62,7 @@ class Copy:
         self.leases = Held()
         options = MssqlCdcOptions.model_validate({"db_connection_string": "Server=x;Database=x;User ID=x;Password=x"})
         unused: Any = None
-        shared = Shared(unused, options, unused, unused, Outlet(), log, self.kept.get)
+        self.shared = shared = Shared(unused, options, unused, unused, Outlet(), log, self.kept.get)
         self.membership = Membership(shared, TableSelection([]), self.leases, self.load)
         self.membership.take_catalog((table("Orders"), table("Items")))
         self.leases.epochs = {"dbo.Orders": 1, "dbo.Items": 1}
@@ -170,3 +172,18 @@ def test_a_position_beyond_a_replicas_maximum_has_time(copy: Copy, on_replicas: 
         monkeypatch.setattr("dstream_mssql_cdc.stream.membership.REPLICA_SECONDS", 0.0)
     with pytest.raises(GapError, match="beyond"):
         copy.membership.check_gap(stream, behind)
+
+
+def test_a_long_pause_ends_when_a_table_is_gained(copy: Copy) -> None:
+    """`max_poll_interval` is for the changes of idle tables, not for those that another copy left."""
+    unused: Any = None
+    coordinator = Coordinator(copy.shared, copy.membership, unused, unused, unused)
+    del copy.leases.epochs["dbo.Orders"]
+    copy.follow()
+    resting = threading.Thread(target=coordinator._rest, args=(600.0,), daemon=True)
+    resting.start()
+    resting.join(3 * LEASES_SECONDS)
+    assert resting.is_alive()
+    copy.leases.epochs["dbo.Orders"] = 2
+    resting.join(10)
+    assert not resting.is_alive()

@@ -90,3 +90,23 @@ def test_a_job_that_does_not_end_is_left() -> None:
     assert begun.wait(5)
     assert not workers.close(0.05)
     release.set()
+
+
+def test_the_end_waits_so_long_for_all_threads_together() -> None:
+    released = threading.Event()
+    workers = Workers(4, 4, lambda error: None)
+
+    held: list[None] = []
+
+    def hold() -> None:
+        held.append(None)
+        released.wait(30)
+
+    for _ in range(4):
+        workers.add("changes", hold)
+    until(lambda: len(held) == 4)
+    began = time.monotonic()
+    assert not workers.close(0.3)
+    assert time.monotonic() - began < 0.9
+    released.set()
+    assert workers.close(10)

@@ -147,11 +147,10 @@ class Reader:
             self.says(f"{table}: begins with its")
 
     def _control_lines(self) -> list[dict[str, Any]]:
-        found = []
-        for line in self.process.stderr.splitlines(keepends=True):
-            if line.startswith('{"$dstream"') and line.endswith("\n"):
-                found.append(json.loads(line)["$dstream"])
-        return found
+        lines = self.process.stderr.splitlines(keepends=True)
+        return [
+            json.loads(line)["$dstream"] for line in lines if line.startswith('{"$dstream"') and line.endswith("\n")
+        ]
 
     # -- positions
 
@@ -161,9 +160,24 @@ class Reader:
         partitions = json.loads(path.read_text())["partitions"] if path.exists() else {}
         return {name: TablePosition.parse(document) for name, document in partitions.items()}
 
-    def stored(self, condition: Callable[[dict[str, TablePosition]], Any], what: str) -> Any:
-        """Waits for stored positions that are as wanted."""
-        return until(lambda: condition(self.positions()), f"stored position: {what}")
+    def stored(self, condition: Callable[[Any], Any], what: str) -> Any:
+        """Waits for stored positions that are as wanted; what one of them lacks is not yet there."""
+
+        def met() -> Any:
+            try:
+                return condition(self.positions())
+            except (KeyError, AttributeError):
+                return False
+
+        return until(met, f"stored position: {what}")
+
+    def rows_stored(self, count: int) -> None:
+        """Waits until it is stored that the snapshots of all tables have delivered so many rows."""
+
+        def counted(kept: dict[str, TablePosition]) -> bool:
+            return sum(position.snapshot.rows for position in kept.values() if position.snapshot) == count
+
+        self.stored(counted, f"{count} rows")
 
     def snapshots_done(self, *tables: str) -> None:
         """Waits until it is stored that the rows of these tables (`dbo.Orders` if none is named) are delivered."""

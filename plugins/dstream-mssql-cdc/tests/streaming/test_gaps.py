@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from reader_process import Reader, as_table, changes, ids, kinds
 from source_database import SourceDatabase, until
 
+from dstream_core.testing import ProviderProcess
 from dstream_mssql_cdc.catalog.values import Table
 from dstream_mssql_cdc.position import ChangePosition, TablePosition
 from dstream_mssql_cdc.stream.reading import CHECKPOINT_SECONDS, move_forward
@@ -42,6 +45,20 @@ def test_cleaned_up_while_down_fails_with_the_position_and_what_to_do(database: 
     assert ADVICE in said
     assert f"the change table begins at 0x{database.low_marks()['dbo_Orders'].hex()}" in said
     assert "@retention" in said
+
+
+def test_cleaned_up_while_down_is_what_check_says_first(database: SourceDatabase, start: Start, tmp_path: Path) -> None:
+    database.table(rows=3)
+    stopped_at_three_rows(start)
+    database.fill("Orders", 4, 4)
+    database.clean_up()
+    command = [Path(sys.executable).with_name("dstream-mssql-cdc")]
+    options = {"db_connection_string": database.connection_string}
+    with ProviderProcess(command, "input", options, verb="check", state_dir=tmp_path / "state") as process:
+        process.wait_ready()
+        said = str(process.result())
+    assert "dbo.Orders" in said
+    assert "on_gap" in said
 
 
 def test_cleaned_up_while_down_with_snapshot_delivers_the_rows_again(database: SourceDatabase, start: Start) -> None:
@@ -81,7 +98,9 @@ def test_cleaned_up_between_a_page_and_the_look_at_its_beginning(database: Sourc
     reader = start(on_gap="snapshot")
     reader.take(1)
     reader.snapshots_done()
-    hang = database.control.hang(pattern="SELECT start_lsn FROM cdc.change_tables WHERE", count=0, database=database.name)
+    hang = database.control.hang(
+        pattern="SELECT start_lsn FROM cdc.change_tables WHERE", count=0, database=database.name
+    )
     database.fill("Orders", 2, 2)
     until(lambda: database.control.fired(hang), "the look")
     database.clean_up()
@@ -166,7 +185,9 @@ def test_a_restored_database_is_told(database: SourceDatabase, start: Start, tab
     reader.take(1)
     database.fill("Orders", 2, 2)
     reader.take(1)
-    reader.stored(lambda kept: kept["dbo.Orders"].changes and kept["dbo.Orders"].changes.lsn >= database.maximum(), "it")
+    reader.stored(
+        lambda kept: kept["dbo.Orders"].changes and kept["dbo.Orders"].changes.lsn >= database.maximum(), "it"
+    )
     assert reader.stop() == 0
     database.control.restore(token)
     again = start()
@@ -200,13 +221,17 @@ def test_restored_while_running(database: SourceDatabase, start: Start) -> None:
 def test_the_checkpoint_of_an_idle_table_moves_forward(database: SourceDatabase, start: Start) -> None:
     for name in ("Idle", "Idle2", "Idle3", "Busy"):
         database.table(name)
+    database.fill("Busy", 4, 4)
+    database.capture()
     reader = start(snapshot="never")
+    reader.take(1)
     reader.stored(lambda kept: len(kept) == 4, "all")
+    reader.begins("dbo.Busy")
     assert reader.stop() == 0
     database.fill("Busy", 1, 3)
     database.capture()
     again = start(snapshot="never")
-    again.take(3)
+    again.take_until(lambda _: ids(again.lines)[-3:] == [1, 2, 3])
     again.stored(
         lambda kept: all(position.changes.lsn >= database.maximum() for position in kept.values()), "all at the maximum"
     )

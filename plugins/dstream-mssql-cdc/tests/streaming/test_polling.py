@@ -21,9 +21,7 @@ def statements(database: SourceDatabase, after: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("tables", [1, 60])
-def test_an_idle_pass_is_one_query_for_all_tables_together(
-    database: SourceDatabase, start: Start, tables: int
-) -> None:
+def test_an_idle_pass_is_one_query_for_all_tables_together(database: SourceDatabase, start: Start, tables: int) -> None:
     names = [database.table(f"T{number}", rows=1) for number in range(tables)]
     database.capture()
     reader = start(tables_interval="1h", snapshot_tables=10)
@@ -66,9 +64,7 @@ def test_tables_without_changes_are_not_read_when_others_change(database: Source
     assert all("T7" in text for text in pages)
 
 
-def test_pauses_grow_in_silence_and_are_short_again_at_the_first_change(
-    database: SourceDatabase, start: Start
-) -> None:
+def test_pauses_grow_in_silence_and_are_short_again_at_the_first_change(database: SourceDatabase, start: Start) -> None:
     database.table()
     database.capture()
     reader = start(poll_interval="20ms", max_poll_interval="700ms", tables_interval="1h")
@@ -115,11 +111,11 @@ def test_full_pages_follow_each_other_without_a_pause(database: SourceDatabase, 
 
 def test_a_page_has_a_limit_in_bytes_too(database: SourceDatabase, start: Start) -> None:
     database.table(columns="id int NOT NULL PRIMARY KEY, v nvarchar(max) NULL")
-    for number in range(1, 9):
+    for number in range(1, 201):
         database.sql(f"INSERT INTO dbo.Orders VALUES ({number}, REPLICATE(CAST(N'x' AS nvarchar(max)), 30000))")
     database.capture()
     database.control.clear_statements()
-    reader = start(snapshot="never", batch_bytes=50_000)
-    assert ids(reader.take(8)) == list(range(1, 9))
-    pages = [text for text in statements(database) if text.startswith("SELECT TOP")]
-    assert len(pages) >= 4
+    reader = start(snapshot="never", batch_bytes=1_000_000)
+    assert ids(reader.take(200)) == list(range(1, 201))
+    pages = [text for text in statements(database) if text.startswith("SELECT TOP (") and "_CT" in text]
+    assert len(pages) >= 4, "six million bytes came as one page"

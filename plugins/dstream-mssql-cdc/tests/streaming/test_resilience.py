@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from reader_process import Line, Reader, as_table, ids
 from source_database import SourceDatabase, until
+
+from dstream_sandbox.sqlserver.errors import SqlError
+from dstream_sandbox.sqlserver.tds.faults import Action, Place
 
 Start = Callable[..., Reader]
 
@@ -35,7 +39,7 @@ def check(lines: list[Line]) -> None:
 
 # -- the connection ends somewhere in a page
 
-CUTS: list[tuple[str, str, int]] = [
+CUTS: list[tuple[Action, Place, int]] = [
     *[("fin", "row", row) for row in range(ROWS + 1)],
     *[("rst", "row", row) for row in range(0, ROWS + 1, 3)],
     *[("rst", "byte", byte) for byte in (0, 1, 7, 8, 9, 100, 333, 700, 1001)],
@@ -52,7 +56,11 @@ def test_a_connection_that_ends_anywhere_in_a_page(database: SourceDatabase, sta
     reader.begins()
     for action, place, position in CUTS:
         fault = database.control.fault(
-            action, place=place, position=position, pattern=PAGE, database=database.name  # type: ignore[arg-type]
+            action,
+            place=place,
+            position=position,
+            pattern=PAGE,
+            database=database.name,
         )
         database.sql(TRANSACTION)
         check(reader.take(LINES))
@@ -102,7 +110,7 @@ PASSING = {
     "replica": (983, "Unable to access availability database 'x'"),
     "memory": (701, "There is insufficient system memory"),
 }
-WHERE = {
+WHERE: dict[str, dict[str, Any]] = {
     "in place of a page": {"pattern": PAGE},
     "in the middle of a page": {"pattern": PAGE, "place": "row", "position": 4},
     "at the look": {"pattern": "fn_cdc_get_max_lsn"},
@@ -116,11 +124,10 @@ def test_what_passes_is_tried_again(database: SourceDatabase, start: Start) -> N
     reader.begins()
     for place in WHERE.values():
         for number, message in PASSING.values():
-            arguments: dict[str, Any] = {"database": database.name, **place}
-            fault = database.control.error(number, message, **arguments)
+            fault = database.control.error(number, message, database=database.name, **place)
             database.sql(TRANSACTION)
             check(reader.take(LINES))
-            until(lambda fault=fault: database.control.fired(fault), f"error {number}")
+            until(partial(database.control.fired, fault), f"error {number}")
             database.sql("DELETE FROM dbo.Orders")
             reader.take(2)
     said = reader.messages("warning")
@@ -131,7 +138,9 @@ def test_what_passes_is_tried_again(database: SourceDatabase, start: Start) -> N
 def test_deadlocks_in_a_snapshot(database: SourceDatabase, start: Start) -> None:
     database.table(rows=60)
     for skip in range(4):
-        database.control.error(1205, "deadlocked", pattern=r"TOP \(20\)", place="row", position=skip * 5, skip=skip, database=database.name)
+        database.control.error(
+            1205, "deadlocked", pattern=r"TOP \(20\)", place="row", position=skip * 5, skip=skip, database=database.name
+        )
     reader = start(snapshot_chunk_rows=20)
     assert ids(reader.take(60)) == list(range(1, 61))
 
@@ -139,7 +148,12 @@ def test_deadlocks_in_a_snapshot(database: SourceDatabase, start: Start) -> None
 # -- errors that stay
 
 STAYING = {
-    "permission": (229, "The SELECT permission was denied on the object 'dbo_Orders_CT', database 'x', schema 'cdc'.", 2, "GRANT SELECT"),
+    "permission": (
+        229,
+        "The SELECT permission was denied on the object 'dbo_Orders_CT', database 'x', schema 'cdc'.",
+        2,
+        "GRANT SELECT",
+    ),
     "no such object": (208, "Invalid object name 'cdc.dbo_Orders_CT'.", 1, "Invalid object name"),
     "no such column": (207, "Invalid column name 'v'.", 1, "Invalid column name"),
     "out of range": (313, "An insufficient number of arguments were supplied", 1, "insufficient number"),
@@ -170,7 +184,9 @@ def test_an_error_of_many_tables_asked_at_once_is_not_the_end(database: SourceDa
         database.table(f"T{number}")
     reader = start(snapshot="never")
     reader.begins("dbo.T0", "dbo.T4")
-    fault = database.control.error(208, "Invalid object name 'cdc.gone_CT'.", pattern="UNION ALL.*EXISTS", database=database.name)
+    fault = database.control.error(
+        208, "Invalid object name 'cdc.gone_CT'.", pattern="UNION ALL.*EXISTS", database=database.name
+    )
     database.fill("T3", 1, 1)
     assert ids(reader.take(1)) == [1]
     assert database.control.fired(fault) == 1
@@ -273,3 +289,38 @@ def test_a_login_that_is_wrong_ends_the_run(database: SourceDatabase, start: Sta
         database.control.kill(session)
     assert reader.failure() == 2
     assert "Login failed" in reader.process.stderr
+
+
+def test_a_database_that_is_dropped_ends_the_run(database: SourceDatabase, start: Start) -> None:
+    database.table(rows=1)
+    reader = start()
+    reader.take(1)
+    reader.snapshots_done()
+
+    def dropped() -> bool:
+        for session in database.sessions():
+            database.control.kill(session)
+        try:
+            database.control.sql(f"DROP DATABASE [{database.name}]")
+        except SqlError as error:
+            if error.number != 3702:  # in use
+                raise
+            return False
+        return True
+
+    until(dropped, "nobody uses it any more")
+    assert reader.failure() == 2, reader.process.stderr
+    assert f"no database {database.name}" in reader.process.stderr
+
+
+def test_our_sessions_are_killed_during_a_snapshot(database: SourceDatabase, start: Start) -> None:
+    database.table(rows=40)
+    hangs = [database.control.hang(pattern=r"TOP \(10\)", skip=skip, database=database.name) for skip in (1, 3)]
+    reader = start(snapshot_chunk_rows=10)
+    for hang in hangs:
+        until(partial(database.control.fired, hang), "a chunk")
+        for session in database.sessions():
+            database.control.kill(session)
+        database.control.clear_faults(hang)
+    assert ids(reader.take(40)) == list(range(1, 41))
+    assert reader.nothing_comes()

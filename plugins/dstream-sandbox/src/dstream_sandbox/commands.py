@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -62,12 +63,13 @@ def _welcome(server: SqlServerSandbox, databases: list[str]) -> str:
     text = server.connection_string(databases[0])
     arguments = {**server.pymssql(databases[0])}
     call = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    config = shlex.quote(json.dumps({"db_connection_string": text}))
     return f"""SQL Server sandbox at {server.host}, port {server.port}; databases: {", ".join(databases)}
 Everything is in memory and gone when this ends (Ctrl-C).
 
   connection string   {text}
   Python              pymssql.connect({call})
-  with sqlcmd         sqlcmd -S {server.host},{server.port} -U {server.user} -P '{server.password}' -C
+  with sqlcmd         sqlcmd -S {server.host},{server.port} -U {server.user} -P {shlex.quote(server.password)} -C
   control channel     port {server.facts["control_port"]}
 
 Turn on change data capture for a table, and read it:
@@ -75,4 +77,27 @@ Turn on change data capture for a table, and read it:
   EXEC sys.sp_cdc_enable_db;
   EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'Orders', @role_name = NULL;
 
-  echo '{{"db_connection_string": "{text}"}}' | dstream-mssql-cdc"""
+  echo {config} | dstream-mssql-cdc
+
+or as a task of dstream.hcl:
+
+  task "orders" {{
+    input {{
+      provider = "mssql-cdc"
+      config {{
+        db_connection_string = {_hcl(text)}
+        tables               = ["Orders"]
+      }}
+    }}
+    output {{
+      provider = "file"
+      config {{
+        path = "out/{{table}}.jsonl"
+      }}
+    }}
+  }}"""
+
+
+def _hcl(text: str) -> str:
+    """A text as HCL writes it."""
+    return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from engine_helpers import call, connect, create, delete, insert, records, refused, running, scalar, select, update
 
+from dstream_sandbox.sqlserver.cdc.capture import scan_log
 from dstream_sandbox.sqlserver.engine.api import DEFAULT, IndexSpec
 from dstream_sandbox.sqlserver.engine.server import Server
 from dstream_sandbox.sqlserver.engine.session import Session
@@ -275,3 +276,18 @@ def test_millions_of_fabricated_rows_take_no_memory(server: Server, session: Ses
     server.capture_job("once")
     assert scalar(session, "fn_cdc_get_max_lsn") > newest
     assert table.row_count(session) == 1_000_001  # type: ignore[union-attr]  # the table is there
+
+
+def test_an_idle_job_shows_at_its_interval_that_it_lives(session: Session) -> None:
+    state = session.database.capture
+    assert state is not None
+    state.last_dummy = 0.0
+    counts = []
+    for interval in (3600, 3600, 0, 0, 3600):
+        scan_log(state, interval)
+        counts.append(len(records(session, "cdc", "lsn_time_mapping")))
+    assert counts == [1, 1, 2, 3, 3]
+    rows = records(session, "cdc", "lsn_time_mapping")
+    assert {row["tran_id"] for row in rows} == {b"\0"}
+    assert [row["start_lsn"] for row in rows] == sorted({row["start_lsn"] for row in rows})
+    assert scalar(session, "fn_cdc_get_max_lsn") == rows[-1]["start_lsn"]

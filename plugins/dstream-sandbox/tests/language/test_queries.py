@@ -214,7 +214,7 @@ ERRORS: list[tuple[str, int]] = [
         "SELECT * FROM Customers a JOIN Customers b ON a.city = b.name COLLATE Latin1_General_CI_AS AND a.nosuch = 1",
         207,
     ),
-    ("SELECT id FROM sys.no_such_view", 208),
+    ("SELECT id FROM sys.no_such_view", 50001),
     ("SELECT * FROM cdc.fn_cdc_get_all_changes_nosuch(0x01, 0x02, 'all')", 208),
 ]
 

@@ -22,7 +22,8 @@ _SILENCE = timedelta(minutes=15)
 
 def check_server(database: Database) -> Iterator[Finding]:
     """Version, edition and state."""
-    name = f"{database.server}, version {database.product_version}, {database.edition}"
+    version = database.product_version and f"version {database.product_version}"
+    name = ", ".join(filter(None, (database.server, version, database.edition))) or "it does not say what it is"
     if 0 < database.version < _OLDEST and not database.is_azure:
         yield Finding("server", "error", f"{name}: older than SQL Server 2012")
     elif database.engine_edition == _EXPRESS:

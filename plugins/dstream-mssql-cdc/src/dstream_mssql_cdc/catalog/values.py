@@ -146,6 +146,11 @@ class Database:
     case_sensitive: bool = False
 
     @property
+    def identity(self) -> str:
+        """Tells this database from others: its GUID, or where nobody may see one, what it and its server are called."""
+        return self.guid or f"{self.server}/{self.name}".lower()
+
+    @property
     def is_azure(self) -> bool:
         """Azure SQL Database: no SQL Server Agent, capture runs by a scheduler of its own."""
         return self.engine_edition == AZURE_SQL_DATABASE

@@ -65,7 +65,7 @@ def read_positions(
     """
     keeper = _keeper(options, pool, database, task, state, NoLeases())
     if keeper is None:
-        stored = {table: state.resume(database.guid, table) for table in state.partitions()}
+        stored = {table: state.resume(database.identity, table) for table in state.partitions()}
         return {table: position for table, position in stored.items() if table in tables and position is not None}
     try:
         return keeper.look(tables)
@@ -84,7 +84,7 @@ def _keeper(
         from dstream_mssql_cdc.blobs import open_container  # noqa: PLC0415  see above
         from dstream_mssql_cdc.checkpoints.azure_blob import BlobKeeper  # noqa: PLC0415  see above
 
-        return BlobKeeper(open_container(options.lock_config), database.guid, task, database.name, leases)
+        return BlobKeeper(open_container(options.lock_config), database.identity, task, database.name, leases)
     if database.read_only:
         raise ConfigurationError(
             "positions cannot be kept in the database: it takes no writes here (a readable secondary?)",

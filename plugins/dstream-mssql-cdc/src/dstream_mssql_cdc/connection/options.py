@@ -102,7 +102,10 @@ class ConnectionOptions(BaseModel):
     )
     multi_subnet_failover: bool | None = Field(
         default=None,
-        description="Try all addresses of the server's name at the same time and take the first that answers.",
+        description=(
+            "Accepted, and without effect: all addresses of the server's name are always tried at the same time, and "
+            "the first that takes a connection is used."
+        ),
     )
     login_timeout: Seconds | None = Field(
         default=None, ge=1, le=3600, description="How long connecting and logging in may take; 15s if nothing is said."

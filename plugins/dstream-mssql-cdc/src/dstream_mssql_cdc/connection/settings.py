@@ -51,7 +51,7 @@ class ConnectionSettings:
         certificate_authority: file with trusted certificates (PEM) instead of the machine's own.
         certificate_host: the name that the certificate must bear, if it is not `host`.
         application_intent: `ReadOnly` asks a listener for a readable secondary.
-        multi_subnet_failover: try all addresses of the host at the same time.
+        multi_subnet_failover: try all addresses of the host at the same time. FreeTDS does so anyway.
         login_timeout: seconds, at most, until the session stands.
         query_timeout: seconds of silence, at most, while waiting for the server; 0: none.
         application_name: how the session is called in `sys.dm_exec_sessions`.

@@ -8,6 +8,7 @@ generation of the lock's name once it has not counted for that while.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,8 +28,11 @@ SELECT @answer;"""
 UNLOCK = "EXEC sys.sp_releaseapplock @Resource = %s, @LockOwner = 'Session'"
 COPIES = "SELECT copy_name, beat FROM $copies WHERE task = %s"
 BEAT = "UPDATE $copies SET beat = beat + 1, seen = GETUTCDATE() WHERE task = %s AND copy_name = %s"
-ENTER = "INSERT INTO $copies (task, copy_name, beat, seen) VALUES (%s, %s, 1, GETUTCDATE())"
+# From another number each time: one that is where it stood before would be taken for one that stands still.
+ENTER = "INSERT INTO $copies (task, copy_name, beat, seen) VALUES (%s, %s, %s, GETUTCDATE())"
 LEAVE = "DELETE FROM $copies WHERE task = %s AND copy_name = %s"
+# Only if it has not counted up meanwhile: then it is alive, and may have taken something.
+EXPEL = "DELETE FROM $copies WHERE task = %s AND copy_name = %s AND beat = %s"
 ROWS = "SELECT table_name, epoch, holder, generation FROM $positions WHERE task = %s"
 # Under the lock, and only if nobody has passed it over or taken it since it was looked at.
 HOLD = """UPDATE $positions SET epoch = %s, holder = %s
@@ -108,10 +112,9 @@ class LockBackend:
         """Those whose numbers go up; dead ones are taken off the list."""
         connection = self._opened()
         self._beat(connection)
-        rows = connection.query(self._sql(COPIES), self._task)
-        self._roster.look({str(member): int(beat) for member, beat in rows})
+        beats = self._look(connection)
         for member in self._roster.dead - {self._member}:
-            connection.execute(self._sql(LEAVE), self._task, member)
+            connection.execute(self._sql(EXPEL), self._task, member, beats[member])
         return {*self._roster.alive, self._member}
 
     def free(self, names: Collection[str]) -> Sequence[str]:
@@ -122,6 +125,9 @@ class LockBackend:
         if missing:
             self._tables.add_rows(connection, self._task, self._guid, missing)
             self._rows = self._read(connection)
+        # Behind the rows: a copy that was away may have come back, and taken a table, since the last look. Whoever is
+        # dead now was so when these rows were read, so that no lease in them counts.
+        self._look(connection)
         others = self._roster.alive - {self._member}
         return [name for name in names if name in self._rows and self._rows[name].holder not in others]
 
@@ -190,8 +196,13 @@ class LockBackend:
         self._beaten = clock()
         if connection.execute(self._sql(BEAT), self._task, self._member) == 1:
             return True
-        connection.execute(self._sql(ENTER), self._task, self._member)
+        connection.execute(self._sql(ENTER), self._task, self._member, secrets.randbits(48))
         return False
+
+    def _look(self, connection: Connection) -> dict[str, int]:
+        beats = {str(member): int(beat) for member, beat in connection.query(self._sql(COPIES), self._task)}
+        self._roster.look(beats)
+        return beats
 
     def _read(self, connection: Connection) -> dict[str, _Row]:
         rows = connection.query(self._sql(ROWS), self._task)

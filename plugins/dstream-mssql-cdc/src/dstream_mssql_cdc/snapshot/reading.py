@@ -131,7 +131,14 @@ def _by_key(shared: Shared, stream: TableStream, connection: Connection, encoder
     condition = shared.conditions.get(stream.name, "")
     while True:
         after = _snapshot(stream.position).after
-        text, parameters = chunk_query(stream.table, encoder.select_list, condition, after, options.snapshot_chunk_rows)
+        text, parameters = chunk_query(
+            stream.table,
+            encoder.select_list,
+            condition,
+            after,
+            options.snapshot_chunk_rows,
+            shared.database.collation,
+        )
         rows = 0
         for block in connection.rows(text, *parameters, size=BLOCK_ROWS, weigh=encoder.weigh):
             rows += len(block)

@@ -120,6 +120,9 @@ class SqlServerSandbox:
 
     def _failed(self, reason: str) -> SandboxError:
         tail = "\n".join(self.log().splitlines()[-20:])
+        told = tail.rpartition("the sandbox could not start: ")[2]
+        if told != tail:  # it has said why: nothing to search for in a log
+            return SandboxError(f"the SQL Server sandbox did not start: {told}", code="sandbox/not-started")
         return SandboxError(f"the SQL Server sandbox did not start: {reason}\n{tail}", code="sandbox/not-started")
 
     def stop(self) -> None:
@@ -220,7 +223,7 @@ class SqlServerSandbox:
             "Password": self.password,
         }
         encrypt = "true" if self._facts["tls"] == "required" else "false"
-        text = "".join(f"{key}={value};" for key, value in parts.items() if value)
+        text = "".join(f"{key}={_quoted(value)};" for key, value in parts.items() if value)
         return f"{text}Encrypt={encrypt};TrustServerCertificate=true"
 
     def pymssql(self, database: str = "") -> dict[str, Any]:
@@ -239,6 +242,13 @@ class SqlServerSandbox:
             return self._end_of_log
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+
+
+def _quoted(value: str) -> str:
+    """A value of a connection string: in quotes if it could end early otherwise."""
+    if not any(sign in value for sign in ";'\"={}") and value == value.strip():
+        return value
+    return '"' + value.replace('"', '""') + '"'
 
 
 __all__ = ["ControlClient", "SqlServerSandbox"]

@@ -26,7 +26,7 @@ from dstream_sandbox.sqlserver.control import Control, ControlServer
 from dstream_sandbox.sqlserver.errors import SqlError
 from dstream_sandbox.sqlserver.language.conversions.convert import implicit_converter
 from dstream_sandbox.sqlserver.results import ErrorItem, RowSet
-from dstream_sandbox.sqlserver.seam import Server
+from dstream_sandbox.sqlserver.seam import Server, Session
 from dstream_sandbox.sqlserver.tds.greeting import Services
 from dstream_sandbox.sqlserver.tds.server import WireServer
 from dstream_sandbox.sqlserver.tds.tls import make_certificate, server_context
@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace, ended: threading.Event) -> int:
     wire = WireServer(services, options.host, options.port)
     try:
         _prepare(engine, options, password)
-        wire.start()
+        _listen(wire, options)
         control = ControlServer(Control(wire, engine, options.user, password, ended), port=options.control_port)
         _announce(
             host=options.host, port=wire.port, control_port=control.port, user=options.user, password=password,
@@ -97,6 +97,15 @@ def _run(options: argparse.Namespace, ended: threading.Event) -> int:
         wire.close()
         engine.close()
     return 0
+
+
+def _listen(wire: WireServer, options: argparse.Namespace) -> None:
+    try:
+        wire.start()
+    except OSError as error:
+        place = f"{options.host}, port {options.port}"
+        reason = error.strerror or str(error)
+        raise ValueError(f"it cannot listen at {place} ({reason}): choose another port, or 0 for any") from error
 
 
 def _load(name: str) -> Callable[..., Server]:
@@ -125,10 +134,18 @@ def _prepare(engine: Server, options: argparse.Namespace, password: str) -> None
         if options.database:
             run(session.execute(f"USE [{options.database[0].replace(']', ']]')}]"))
         for path in options.script:
-            for batch in batches_of(path.read_text(encoding="utf-8-sig")):
-                run(session.execute(batch))
+            for line, batch in batches_of(path.read_text(encoding="utf-8-sig")):
+                _run_of(path, session, line, batch)
     finally:
         session.close()
+
+
+def _run_of(path: Path, session: Session, line: int, batch: str) -> None:
+    try:
+        run(session.execute(batch))
+    except SqlError as error:
+        place = f"{path}, line {line + error.line - 1}"
+        raise ValueError(f"{place}: error {error.number}: {error.message}") from error
 
 
 def run(items: Any) -> None:
@@ -148,18 +165,20 @@ def run(items: Any) -> None:
 _END_OF_BATCH = re.compile(r"\s*GO(?:\s+(\d+))?\s*;?\s*(?:--.*)?", re.IGNORECASE)
 
 
-def batches_of(script: str) -> list[str]:
-    """A script's batches: lines with nothing but `GO` end one; `GO 5` has it run five times."""
-    batches: list[str] = []
+def batches_of(script: str) -> list[tuple[int, str]]:
+    """A script's batches with the line each begins in: lines with nothing but `GO` end one; `GO 5` has it run five times."""
+    batches: list[tuple[int, str]] = []
     lines: list[str] = []
-    for line in [*script.splitlines(), "GO"]:
+    first = 1
+    for number, line in enumerate([*script.splitlines(), "GO"], 1):
         end = _END_OF_BATCH.fullmatch(line)
         if end is None:
             lines.append(line)
             continue
         text, lines = "\n".join(lines), []
         if text.strip():
-            batches += [text] * int(end[1] or 1)
+            batches += [(first, text)] * int(end[1] or 1)
+        first = number + 1
     return batches
 
 

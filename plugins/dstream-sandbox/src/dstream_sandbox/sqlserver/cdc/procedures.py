@@ -17,7 +17,7 @@ from dstream_sandbox.sqlserver.engine.log import lsn_bytes
 from dstream_sandbox.sqlserver.engine.procedures import SystemProcedure
 from dstream_sandbox.sqlserver.engine.relations import declared
 from dstream_sandbox.sqlserver.engine.tables import Index, Table
-from dstream_sandbox.sqlserver.errors import SqlError
+from dstream_sandbox.sqlserver.errors import SqlError, not_supported
 from dstream_sandbox.sqlserver.results import Column, Info, Item, RowSet
 from dstream_sandbox.sqlserver.types import BIGINT, BIT, INT, LSN, SYSNAME, nvarchar
 
@@ -283,7 +283,9 @@ def help_change_data_capture(session: Session, arguments: Arguments) -> Iterator
     """sys.sp_cdc_help_change_data_capture: instances that the caller may read."""
     state = _enabled(session)
     chosen = state.instances
-    if arguments["@source_schema"] or arguments["@source_name"]:
+    if bool(arguments["@source_schema"]) != bool(arguments["@source_name"]):
+        raise not_supported("sp_cdc_help_change_data_capture of a schema or a name alone")
+    if arguments["@source_name"]:
         chosen = state.of(_source(session, arguments))
     yield _rows(_HELP, [_help_row(one) for one in chosen if may_read(session, one)])
 

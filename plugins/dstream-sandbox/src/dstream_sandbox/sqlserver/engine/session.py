@@ -108,6 +108,8 @@ class Session(Definitions, Security):
                 found = home.relation(tried, name)
                 if found is not None:
                     return found
+        if schema is not None and schema.lower() in ("sys", "information_schema"):
+            raise not_supported(f"catalog view {schema}.{name}")  # or there is none: SQL Server has hundreds
         shown = ".".join(part for part in (database, schema, name) if part)
         raise SqlError(208, f"Invalid object name '{shown}'.", state=1, ends_batch=True)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from dstream_sandbox.sqlserver.errors import SqlError, not_supported
 from dstream_sandbox.sqlserver.language.clr import hierarchy, spatial
 from dstream_sandbox.sqlserver.language.compile.operators import converted
 from dstream_sandbox.sqlserver.language.compile.values import Compiled, Frame, Row
+from dstream_sandbox.sqlserver.language.messages import argument_count
 from dstream_sandbox.sqlserver.language.syntax import Method, StaticMethod
 from dstream_sandbox.sqlserver.types import BIT, CLR, FLOAT, INT, MAX, SqlType, nvarchar, varbinary
 
@@ -62,6 +64,8 @@ def method(target: Compiled, node: Method, arguments: list[Compiled]) -> Compile
     if found is None:
         raise not_supported(f"{target.type.name}.{node.name}")
     type_, function = found
+    if len(signature(function).parameters) != 1 + len(arguments):
+        raise argument_count(node.name, str(len(signature(function).parameters) - 1))
     if node.name == "IsDescendantOf":
         arguments = [converted(argument, target.type) for argument in arguments]
     return _applied(type_, function, [target, *arguments])

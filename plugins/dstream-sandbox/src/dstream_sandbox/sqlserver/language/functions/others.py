@@ -104,6 +104,7 @@ def _hash_bytes(compiler: Any, node: Call) -> Compiled:
     name, operand = compiler.values(node.arguments)
     known = {"MD5": "md5", "SHA": "sha1", "SHA1": "sha1", "SHA2_256": "sha256", "SHA2_512": "sha512"}
     unicode = operand.type.is_unicode
+    name = converted(name, nvarchar(128))
 
     def digest(algorithm: str, value: Any) -> bytes | None:
         found = known.get(algorithm.upper())

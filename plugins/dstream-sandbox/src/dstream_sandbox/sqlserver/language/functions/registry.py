@@ -89,10 +89,12 @@ def _engine_call(compiler: Any, node: Call, function: Any) -> Compiled:
     types = list(function.arguments)
     if count < function.minimum:
         raise argument_count(node.names[-1], str(function.minimum))
+    if count > len(types):
+        raise argument_count(node.names[-1], str(len(types)))
     operands: list[Compiled] = []
     for place, argument in enumerate(node.arguments):
         operand = compiler.value(argument)
-        type_ = types[min(place, len(types) - 1)] if types else None
+        type_ = types[place]
         operands.append(operand if type_ is None else converted(operand, type_))
     inner = [operand.evaluate for operand in operands]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import lru_cache
 from typing import cast
 
@@ -341,6 +342,8 @@ class BatchParser(OptionParser, DefinitionParser):
             self.fail()
         node = self._primary()
         if sign == "-" and isinstance(node, Literal):
+            if not isinstance(node.value, int | float | Decimal):
+                self.fail()
             return Literal(-node.value, node.type)
         return node
 

@@ -273,6 +273,8 @@ class DefinitionParser(AdministrationParser):
             if self.at_word("WITH"):
                 self._with_options()
             return AlterTableStatement(name, (AlterAction("rebuild"),))
+        if self.at_word("SWITCH", "SET") or self.ahead().text in ("CHANGE_TRACKING", "FILETABLE_NAMESPACE"):
+            self.refuse(f"ALTER TABLE … {self.token.text}")
         return AlterTableStatement(name, self._switches())
 
     def _additions(self) -> tuple[AlterAction, ...]:

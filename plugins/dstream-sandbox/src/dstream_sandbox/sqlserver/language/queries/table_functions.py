@@ -39,6 +39,8 @@ def table_function(environment: Environment, node: TableCall, arguments: list[Co
             (lambda session: session.database.table_function(schema, node.parts[-1]), function)
         )
     if function is None:
+        if (schema or "").lower() == "sys" or name in _REFUSED:
+            raise not_supported(f"table function {'.'.join(node.parts)}")
         raise invalid_object(".".join(node.parts))
     if isinstance(function, Module):
         raise not_supported("user-defined table functions")
@@ -130,6 +132,8 @@ def _series(arguments: list[Compiled | None]) -> Found:
     kind = next((a.type for a in arguments if a is not None), INT)
     return [ColumnInfo("value", kind)], rows, None
 
+
+_REFUSED = frozenset({"OPENJSON", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"})
 
 _BUILT_IN: dict[str, Callable[[list[Compiled | None]], Found]] = {
     "STRING_SPLIT": _string_split,

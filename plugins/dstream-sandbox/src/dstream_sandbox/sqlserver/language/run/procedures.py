@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dstream_sandbox.sqlserver.engine.api import Module
-from dstream_sandbox.sqlserver.errors import SqlError
+from dstream_sandbox.sqlserver.errors import SqlError, not_supported
 from dstream_sandbox.sqlserver.language.compile.types import resolve_type
 from dstream_sandbox.sqlserver.language.conversions import converter, implicit_converter
 from dstream_sandbox.sqlserver.language.parser.batch import BatchParser, parse_batch
@@ -27,7 +27,7 @@ def execute(runner: Interpreter, node: Execute) -> Iterator[Item]:
     """EXEC in any of its forms.
 
     Raises:
-        SqlError: 2812, there is no such procedure; 201, 8144, 8145: its arguments; 217, nested too deeply.
+        SqlError: 2812, there is no such procedure; 50001, SQL Server may have it; 201, 8144, 8145: its arguments; 217, nested too deeply.
     """
     if runner.status.depth >= _DEEPEST:
         raise SqlError(217, "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).")
@@ -43,6 +43,8 @@ def execute(runner: Interpreter, node: Execute) -> Iterator[Item]:
         return
     found = _find(runner.session, names)
     if found is None:
+        if names[-1].lower().startswith(("sp_", "xp_")):  # SQL Server has hundreds
+            raise not_supported(f"procedure {names[-1]}")
         raise SqlError(2812, f"Could not find stored procedure '{'.'.join(names)}'.", state=62)
     if isinstance(found, Module):
         yield from _user_procedure(runner, found, node)

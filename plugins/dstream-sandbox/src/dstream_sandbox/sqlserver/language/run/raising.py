@@ -30,6 +30,8 @@ def raise_error(session: Any, scope: Scope, status: Status, node: RaiseError, li
         SqlError: 50000 with the text, or the number given.
     """
     (kind, message), (_, severity), (_, state), *rest = (typed(session, scope, a) for a in node.arguments)
+    if not isinstance(severity, int | None) or not isinstance(state, int | None):
+        raise syntax_error(str(severity if isinstance(state, int | None) else state))
     number = int(message) if kind.is_integer else 50_000
     text = (
         f"Error {number}, severity {severity}, state {state} was raised, but no message with that error number was found in sys.messages."
