@@ -34,6 +34,11 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: tests of processes and servers wait for them much of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest begin first: one that begins last leaves all workers but its own idle."""
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("kills", "long")))

@@ -108,7 +108,10 @@ CODES: dict[str, tuple[int | None, str]] = {
     "mssql/no-connection-free": (75, "all `max_connections` were in use for 10 seconds"),
     "mssql/closed": (75, "the run ends, and a thread asked for a connection; never the reason of the end"),
     "mssql/half-update": (75, "the second row of an update was not there: the cleanup job was at work; read again"),
-    "mssql/replica-behind": (75, "a session's replica has not come to what another one's told of; read again in a moment"),
+    "mssql/replica-behind": (
+        75,
+        "a session's replica has not come to what another one's told of; read again in a moment",
+    ),
     "mssql/gap": (1, "changes are gone before they were read, or the position lies beyond the database's last change"),
     "mssql/capture-disabled": (2, "change data capture was disabled on a table while it was read"),
     "mssql/position": (2, "a stored position cannot be understood"),

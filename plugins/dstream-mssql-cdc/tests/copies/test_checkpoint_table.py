@@ -12,7 +12,7 @@ from sql_servers import TestServer, sql
 
 from dstream_core.api import ConfigurationError, ProviderError, TemporaryError
 from dstream_mssql_cdc.checkpoints.table import TableKeeper, rows_for
-from dstream_mssql_cdc.connection.connect import connect
+from dstream_mssql_cdc.connection.connect import Connection, connect
 from dstream_mssql_cdc.connection.pool import ConnectionPool
 from dstream_mssql_cdc.connection.settings import ConnectionSettings
 from dstream_mssql_cdc.leases.leases import NoLeases
@@ -287,3 +287,27 @@ def test_tables_are_made_in_plainer_words_if_need_be(checkpoints: Checkpoints, m
     keeper.load()
     keeper.store({"dbo.Orders": at(ONE)})
     assert checkpoints.keeper().load() == {"dbo.Orders": at(ONE)}
+
+
+def test_no_lock_outlives_a_request(checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that stands still in the middle of a store must not keep others from taking its tables."""
+    query, execute, open_transactions = Connection.query, Connection.execute, []
+
+    def watched_query(self: Connection, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        rows = query(self, text, *parameters)
+        open_transactions.append(query(self, "SELECT @@TRANCOUNT")[0][0])
+        return rows
+
+    def watched_execute(self: Connection, text: str, *parameters: Any) -> int:
+        count = execute(self, text, *parameters)
+        open_transactions.append(query(self, "SELECT @@TRANCOUNT")[0][0])
+        return count
+
+    keeper = checkpoints.keeper("dbo.Orders", "dbo.Other")
+    monkeypatch.setattr(Connection, "query", watched_query)
+    monkeypatch.setattr(Connection, "execute", watched_execute)
+    keeper.load()
+    keeper.store({"dbo.Orders": behind(TWO), "dbo.Other": behind(TWO)})
+    assert len(open_transactions) > 2
+    assert set(open_transactions) == {0}
+    assert checkpoints.offsets() == {"Orders": (TWO, LAST), "Other": (TWO, LAST)}

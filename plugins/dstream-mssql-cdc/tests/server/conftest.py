@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dstream_core.api import DStreamError
 from dstream_mssql_cdc.config import MssqlCdcOptions
 from dstream_mssql_cdc.connection.choosing import connection_settings
 from dstream_mssql_cdc.connection.connect import connect
@@ -74,6 +75,19 @@ def server_text() -> Iterator[str]:
         yield sandbox.connection_string()
 
 
+def drop(admin: Connection, name: str) -> None:
+    """Drops a database as soon as the sessions that were closed a moment ago have ended on the server too."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            admin.execute(f"DROP DATABASE [{name}]")
+            return
+        except DStreamError as error:
+            if "3702" not in error.message or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def cdc_database(server_text: str) -> Iterator[Callable[[], CdcDatabase]]:
     """`cdc_database()`: an empty database with capture on."""
@@ -92,5 +106,5 @@ def cdc_database(server_text: str) -> Iterator[Callable[[], CdcDatabase]]:
     for database in made:
         database.close()
         admin.execute(f"ALTER DATABASE [{database.name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-        admin.execute(f"DROP DATABASE [{database.name}]")
+        drop(admin, database.name)
     master.close()

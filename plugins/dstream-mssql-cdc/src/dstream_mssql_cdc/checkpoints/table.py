@@ -193,24 +193,26 @@ class TableKeeper(FencedKeeper):
     def _write(self, entries: Mapping[str, Entry]) -> set[str]:
         refused: set[str] = set()
         with self._pool.lend("checkpoints") as connection:
-            connection.begin()
             for part in parts(sorted(entries)):
                 refused |= self._write_part(connection, {name: entries[name] for name in part})
-            connection.commit()
         return refused
 
     def _write_part(self, connection: Connection, entries: dict[str, Entry]) -> set[str]:
-        """One batch; it is sent again without a table that was refused, which is rare."""
+        """One batch; it is sent again without a table that was refused, which is rare.
+
+        The transaction begins and ends in the batch: a process that stands still in the middle of a store must not leave
+        locks behind on rows that other copies are about to take.
+        """
         if not self._control_flow:
             return {name for name, entry in entries.items() if not self._write_one(connection, name, entry)}
         refused: set[str] = set()
         while entries:
-            statements, parameters = ["SET NOCOUNT ON"], []
+            statements, parameters = ["SET NOCOUNT ON;\nBEGIN TRANSACTION;"], []
             for name, entry in entries.items():
                 statement, values = self._statement(name, entry)
                 statements.append(statement)
                 parameters += values
-            told = connection.query("\n".join(statements), *parameters)
+            told = connection.query("\n".join([*statements, "COMMIT TRANSACTION;"]), *parameters)
             if not told:
                 break
             refused.add(str(told[0][0]))
