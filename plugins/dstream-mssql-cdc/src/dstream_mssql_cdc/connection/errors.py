@@ -123,7 +123,9 @@ def _classified(number: int | None, text: str, said: str) -> DStreamError:
     return StatementError(said)
 
 
-_AGAIN: Final = "it is tried again; nothing is lost"
+_AGAIN: Final = (
+    "nothing is lost: a run tries again by itself, and a start that ended with exit code 75 is worth another one"
+)
 
 _QUOTED = re.compile(r"""['"“]([^'"“”]+)['"”]""")
 
