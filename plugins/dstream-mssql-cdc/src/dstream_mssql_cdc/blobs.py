@@ -266,6 +266,7 @@ def open_container(options: LockOptions) -> BlobContainer:
                 hint="copy it from the storage account's access keys: AccountName=…;AccountKey=…",
             ) from None
     else:
+        # It takes as long to load as the rest; who has a connection string needs none of it.
         from azure.identity import DefaultAzureCredential
 
         client = ContainerClient(options.account_url or "", name, credential=DefaultAzureCredential(), **patience)

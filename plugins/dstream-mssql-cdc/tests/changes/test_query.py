@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import sqlfluff
 from change_model import lsn, options, table
 
 from dstream_mssql_cdc.catalog.values import Column
@@ -70,7 +71,6 @@ def test_columns_with_odd_names_and_the_parameters_do_not_meet() -> None:
 
 @pytest.mark.parametrize(("commands", "facts"), [(True, True), (False, False)])
 def test_a_second_grammar_understands_them(commands: bool, facts: bool) -> None:
-    sqlfluff = pytest.importorskip("sqlfluff")
     for text in statements(INSIDE, columns=PLAIN_NAMES, commands=commands, facts=facts):
         parsed = sqlfluff.parse(text, dialect="tsql")  # raises for anything that it cannot parse
         assert parsed
